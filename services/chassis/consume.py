@@ -1,0 +1,176 @@
+"""Events come in: the inbox row and the effect are one transaction, so a repeat changes nothing.
+
+A handler that fails is tried again from the database (a job, with backoff); in the end the event goes to the
+dead-letter queue with its cause. A message is acknowledged only after a commit.
+"""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.trace import SpanKind
+
+from services.chassis import jobs, telemetry
+from services.chassis.bus import CONNECTION_ERRORS as BROKER_ERRORS
+from services.chassis.bus import Bus
+from services.chassis.db import CONNECTION_ERRORS, Database, Tx
+
+log = logging.getLogger(__name__)
+RETRY_KIND = "event"
+MAX_ATTEMPTS = 10
+_consumed = telemetry.meter.create_counter("portico.inbox.consumed", description="Events whose effect is committed")
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the broker carries beside an event."""
+
+    id: UUID
+    key: str
+    account_id: str
+    occurred_at: datetime
+
+
+E = TypeVar("E", bound=Message)
+Handler = Callable[[Tx, Any, Meta, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    event: type[Message]
+    handler: Handler
+
+
+def on(event: type[E], handler: Callable[[Tx, E, Meta, Any], Awaitable[None]]) -> Consumer:
+    """Says that `handler` takes events of this class: CONSUMES = {"billing.invoice_paid": on(InvoicePaid, handle)}."""
+    return Consumer(event, handler)
+
+
+class Inbox:
+    """Applies events to the database, each once for this service."""
+
+    def __init__(self, db: Database, app: object, consumes: Mapping[str, Consumer]) -> None:
+        self._db = db
+        self._app = app
+        self._consumes = consumes
+        self._running: set[asyncio.Task[None]] = set()
+        self._bus: Bus | None = None
+
+    async def run(self, bus: Bus) -> None:
+        """Consumes until cancelled or the broker is lost; handlers already running are finished first."""
+        self._bus = bus
+        for key, queue in (await bus.queues(list(self._consumes))).items():
+            await queue.consume(lambda message, key=key: self._start(key, message))  # type: ignore[misc]
+        try:
+            await bus.lost.wait()
+        finally:
+            if self._running:
+                await asyncio.wait(self._running, timeout=10)
+
+    async def _start(self, key: str, message: AbstractIncomingMessage) -> None:
+        # A task of our own: aio-pika cancels its own callbacks when the connection drops, in the middle of an effect.
+        task = asyncio.create_task(self._receive(key, message))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _receive(self, key: str, message: AbstractIncomingMessage) -> None:
+        headers = message.headers
+        try:
+            meta = Meta(
+                UUID(message.message_id or ""),
+                key,
+                str(headers.get("account_id", "")),
+                datetime.fromisoformat(str(headers.get("occurred_at", ""))),
+            )
+        except ValueError:
+            log.exception("an event without a usable id or time", extra={"event": key})
+            await _settle(message.reject(requeue=False))
+            return
+        parent = str(headers.get("traceparent", ""))
+        try:
+            await self.apply(meta, message.body, parent)
+        except CONNECTION_ERRORS:
+            log.warning("database away; the event goes back to its queue", extra={"event": key})
+            await asyncio.sleep(2)
+            await _settle(message.nack(requeue=True))
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the event must not be lost
+            if not await self._keep_for_retry(meta, message.body, parent, error):
+                await _settle(message.nack(requeue=True))
+                return
+        await _settle(message.ack())
+
+    async def apply(self, meta: Meta, body: bytes, parent: str) -> None:
+        """The inbox row and the handler's effect, in one transaction; nothing when the event was applied before."""
+        consumer = self._consumes[meta.key]
+        attributes = {"messaging.message.id": str(meta.id), "portico.account_id": meta.account_id}
+        with telemetry.span(f"consume {meta.key}", SpanKind.CONSUMER, parent=parent, attributes=attributes):
+            event = consumer.event()
+            event.ParseFromString(body)
+            async with self._db.transaction() as tx:
+                tag = await tx.execute(
+                    "INSERT INTO inbox (consumer, message_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", meta.key, meta.id
+                )
+                if tag == "INSERT 0 1":
+                    await consumer.handler(tx, event, meta, self._app)
+        _consumed.add(1, {"event": meta.key})
+
+    async def _keep_for_retry(self, meta: Meta, body: bytes, parent: str, error: Exception) -> bool:
+        log.error("handling an event failed", exc_info=error, extra={"event": meta.key, "event_id": str(meta.id)})
+        payload = {
+            "key": meta.key,
+            "id": str(meta.id),
+            "account_id": meta.account_id,
+            "occurred_at": meta.occurred_at.isoformat(),
+            "body": base64.b64encode(body).decode(),
+            "traceparent": parent,
+        }
+        try:
+            async with self._db.transaction() as tx:
+                await jobs.add(tx, RETRY_KIND, payload, key=f"{meta.key}:{meta.id}")
+        except CONNECTION_ERRORS:
+            return False
+        return True
+
+    async def retry(self, job: jobs.LeasedJob, _app: object) -> None:
+        """The job that tries a failed event again, and in the end hands it to the dead-letter queue."""
+        kept = job.payload
+        meta = Meta(UUID(kept["id"]), kept["key"], kept["account_id"], datetime.fromisoformat(kept["occurred_at"]))
+        body = base64.b64decode(kept["body"])
+        try:
+            await self.apply(meta, body, kept["traceparent"])
+        except CONNECTION_ERRORS:
+            raise
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            if job.attempt < MAX_ATTEMPTS and not isinstance(error, DecodeError):
+                raise jobs.RetryLater(cause=cause) from error
+            if self._bus is None or self._bus.lost.is_set():
+                raise jobs.RetryLater(cause="no broker to give the dead letter to") from error
+            await self._bus.publish_dead(
+                meta.key, body, message_id=str(meta.id), account_id=meta.account_id, cause=cause
+            )
+            log.error(
+                "an event is given up; it waits in the dead-letter queue", extra={"event": meta.key, "cause": cause}
+            )
+
+
+async def _settle(answer: Awaitable[None]) -> None:
+    """Acknowledging on a lost connection fails; the broker then delivers again and the inbox refuses the repeat."""
+    try:
+        await answer
+    except (*BROKER_ERRORS, aio_pika.exceptions.MessageProcessError):
+        log.info("the broker went away before the acknowledgement")
+
+
+async def purge(db: Database) -> None:
+    """Forgets inbox rows older than a month: nothing is delivered that late."""
+    await db.execute("DELETE FROM inbox WHERE received_at < now() - interval '30 days'")

@@ -1,0 +1,234 @@
+"""Work for the outside world: committed first, then leased, done, and tried again until it is.
+
+A lease lasts seconds and is renewed while the handler runs. Each lease has a fence number: effects commit only through
+`finishing`, which fails when somebody else has leased the job since, so a worker that was frozen changes nothing.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from opentelemetry.trace import SpanKind
+
+from services.chassis import telemetry
+from services.chassis.db import CONNECTION_ERRORS, Database, Row, Tx
+
+log = logging.getLogger(__name__)
+LEASE_SECONDS = 15
+MAX_ATTEMPTS = 50
+CONCURRENCY = 16
+_POLL_SECONDS = 1.0
+_MAX_BACKOFF_SECONDS = 300.0
+_done = telemetry.meter.create_counter("portico.jobs.attempts", description="Job attempts by kind and outcome")
+
+
+class RetryLater(Exception):
+    """Try again: after `seconds`, or with backoff when None. `cause` is kept with the job."""
+
+    def __init__(self, seconds: float | None = None, *, cause: str) -> None:
+        super().__init__(cause)
+        self.seconds = seconds
+
+
+class LeaseLost(Exception):
+    """Another worker has the job now; this one's effects are rolled back."""
+
+
+@dataclass(slots=True)
+class LeasedJob:
+    """A job in hand. `attempt` counts from 1."""
+
+    id: UUID
+    kind: str
+    payload: dict[str, Any]
+    attempt: int
+    fence: int
+    finished: bool = field(default=False)
+
+    @asynccontextmanager
+    async def finishing(self, db: Database) -> AsyncIterator[Tx]:
+        """One transaction for the job's effects and its end."""
+        async with db.transaction() as tx:
+            await self.hold(tx)
+            yield tx
+            await tx.execute("UPDATE jobs SET state = 'done', finished_at = now() WHERE id = $1", self.id)
+        self.finished = True
+
+    async def hold(self, tx: Tx) -> None:
+        """Locks the job in a transaction that commits an intermediate step; LeaseLost when it is no longer ours."""
+        held = await tx.fetchval(
+            "SELECT 1 FROM jobs WHERE id = $1 AND fence = $2 AND state = 'ready' FOR UPDATE", self.id, self.fence
+        )
+        if not held:
+            raise LeaseLost(f"job {self.id} ({self.kind})")
+
+
+Handler = Callable[[LeasedJob, Any], Awaitable[None]]
+Periodic = tuple[float, Callable[[Any], Awaitable[None]]]
+
+
+async def add(
+    tx: Tx, kind: str, payload: dict[str, Any], *, key: str | None = None, run_at: datetime | None = None
+) -> None:
+    """Adds a job to the transaction. With a key, a second job of the kind and key is not added."""
+    await tx.execute(
+        """INSERT INTO jobs (kind, key, payload, run_at, traceparent) VALUES ($1, $2, $3, coalesce($4, now()), $5)
+           ON CONFLICT (kind, key) DO NOTHING""",
+        kind,
+        key,
+        payload,
+        run_at,
+        telemetry.traceparent(),
+    )
+
+
+class Worker:
+    """Runs a service's jobs."""
+
+    def __init__(self, db: Database, app: object, handlers: Mapping[str, Handler]) -> None:
+        self._db = db
+        self._app = app
+        self._handlers = handlers
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled; jobs in hand are finished first, for up to ten seconds."""
+        awake = asyncio.Event()
+        try:
+            while True:
+                try:
+                    connection = await self._db.listen("jobs", lambda *_: awake.set())
+                    try:
+                        await self._work(awake, connection.is_closed)
+                    finally:
+                        with suppress(Exception):
+                            await connection.close(timeout=2)
+                except CONNECTION_ERRORS as error:
+                    log.warning("the job worker waits for the database", extra={"cause": str(error)})
+                    await asyncio.sleep(_POLL_SECONDS)
+        finally:
+            if self._running:
+                _, late = await asyncio.wait(self._running, timeout=10)
+                for task in late:
+                    task.cancel()
+
+    async def _work(self, awake: asyncio.Event, closed: Callable[[], bool]) -> None:
+        while not closed():
+            awake.clear()
+            free = CONCURRENCY - len(self._running)
+            rows = await self._lease(free) if free else []
+            for row in rows:
+                task = asyncio.create_task(self._attempt(row))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+                task.add_done_callback(lambda _: awake.set())
+            if len(rows) == free and free:
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(awake.wait(), _POLL_SECONDS)
+
+    async def _lease(self, limit: int) -> list[Row]:
+        return await self._db.fetch(
+            """UPDATE jobs SET leased_until = now() + make_interval(secs => $3), fence = fence + 1,
+                      attempts = attempts + 1
+               WHERE id IN (SELECT id FROM jobs
+                            WHERE state = 'ready' AND run_at <= now() AND kind = ANY($1)
+                              AND (leased_until IS NULL OR leased_until < now())
+                            ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+               RETURNING id, kind, payload, attempts, fence, traceparent""",
+            list(self._handlers),
+            limit,
+            LEASE_SECONDS,
+        )
+
+    async def _attempt(self, row: Row) -> None:
+        job = LeasedJob(row["id"], row["kind"], row["payload"], row["attempts"], row["fence"])
+        attributes: dict[str, str | int] = {"portico.job.id": str(job.id), "portico.job.attempt": job.attempt}
+        renewal = asyncio.create_task(self._renew(job))
+        outcome = "done"
+        try:
+            with telemetry.span(f"job {job.kind}", SpanKind.INTERNAL, parent=row["traceparent"], attributes=attributes):
+                await self._handlers[job.kind](job, self._app)
+                if not job.finished:
+                    async with job.finishing(self._db):
+                        pass
+        except LeaseLost:
+            outcome = "lease_lost"
+            log.warning("a job was taken over", extra={"job": str(job.id), "kind": job.kind})
+        except asyncio.CancelledError:
+            await self._postpone(job, 0.0, "the worker stopped")
+            raise
+        except Exception as error:  # noqa: BLE001 - a job that failed is tried again
+            outcome = "retry"
+            await self._failed(job, error)
+        finally:
+            renewal.cancel()
+            _done.add(1, {"kind": job.kind, "outcome": outcome})
+
+    async def _failed(self, job: LeasedJob, error: Exception) -> None:
+        expected = isinstance(error, RetryLater)
+        log.log(
+            logging.INFO if expected else logging.ERROR,
+            "a job will be tried again",
+            exc_info=None if expected else error,
+            extra={"job": str(job.id), "kind": job.kind, "attempt": job.attempt, "cause": str(error)},
+        )
+        seconds = error.seconds if isinstance(error, RetryLater) and error.seconds is not None else backoff(job.attempt)
+        try:
+            await self._postpone(job, seconds, f"{type(error).__name__}: {error}")
+        except CONNECTION_ERRORS:
+            log.warning("the database is away; the job's lease runs out by itself", extra={"job": str(job.id)})
+
+    async def _postpone(self, job: LeasedJob, seconds: float, cause: str) -> None:
+        state = await self._db.fetchval(
+            """UPDATE jobs SET run_at = now() + make_interval(secs => $3), leased_until = NULL, last_error = $4,
+                      state = CASE WHEN attempts >= $5 THEN 'dead' ELSE 'ready' END
+               WHERE id = $1 AND fence = $2 AND state = 'ready' RETURNING state""",
+            job.id,
+            job.fence,
+            seconds,
+            cause[:2000],
+            MAX_ATTEMPTS,
+        )
+        if state == "dead":
+            log.error("a job is given up", extra={"job": str(job.id), "kind": job.kind, "cause": cause})
+
+    async def _renew(self, job: LeasedJob) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with suppress(*CONNECTION_ERRORS):
+                await self._db.execute(
+                    "UPDATE jobs SET leased_until = now() + make_interval(secs => $3) WHERE id = $1 AND fence = $2",
+                    job.id,
+                    job.fence,
+                    LEASE_SECONDS,
+                )
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before the next attempt: doubling from one, at most five minutes, jittered so that herds disperse."""
+    return min(2.0 ** min(attempt - 1, 20), _MAX_BACKOFF_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+async def run_periodic(
+    db: Database, name: str, seconds: float, act: Callable[[Any], Awaitable[None]], app: object
+) -> None:
+    """Calls `act` every `seconds`, on one replica at a time; a failure is logged and the next round comes."""
+    while True:
+        try:
+            async with db.transaction() as tx:
+                # The lock's transaction only guards; `act` works in transactions of its own.
+                if await tx.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", name):
+                    with telemetry.span(f"periodic {name}"):
+                        await act(app)
+        except CONNECTION_ERRORS as error:
+            log.warning("a periodic job waits for the database", extra={"periodic": name, "cause": str(error)})
+        except Exception:
+            log.exception("a periodic job failed", extra={"periodic": name})
+        await asyncio.sleep(seconds)
