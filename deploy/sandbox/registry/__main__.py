@@ -1,0 +1,92 @@
+"""python -m deploy.sandbox.registry --tls-dir DIR [--port 0 --control-port 0 --ready-file FILE --state FILE ...]"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+from deploy.sandbox.registry import tls
+from deploy.sandbox.registry.control import Control
+from deploy.sandbox.registry.engine import Engine
+from deploy.sandbox.registry.server import Options, Server
+from deploy.sandbox.registry.store import Store
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="registry", description="A sandbox domain registry: EPP over TLS.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=7700, help="EPP; 0 takes a free one")
+    parser.add_argument("--control-port", type=int, default=7701, help="HTTP on loopback; 0 takes a free one")
+    parser.add_argument("--ready-file", type=Path, help="JSON with the ports, written when both listen")
+    parser.add_argument("--state", default=":memory:", help="an SQLite file, or :memory:")
+    parser.add_argument("--tls-dir", type=Path, required=True, help="ca.pem, server.pem, server.key; made when missing")
+    parser.add_argument("--delay-ms", type=float, default=0, help="before every command")
+    parser.add_argument("--registrar", action="append", default=[], metavar="ID=PASSWORD", help="repeatable")
+    parser.add_argument("--tlds", default="hu,com,net,org,eu,info,dev")
+    parser.add_argument("--nameserver", action="append", default=[], help="a host object that exists from the start")
+    parser.add_argument("--lenient-hosts", action="store_true", help="make outside name servers on first use")
+    parser.add_argument(
+        "--transfer-seconds", type=float, default=432_000, help="until a transfer is approved by itself"
+    )
+    parser.add_argument("--idle-seconds", type=float, default=600, help="until an idle session is closed")
+    parser.add_argument("--max-sessions", type=int, default=32, help="for each registrar")
+    return parser.parse_args()
+
+
+def registrars(pairs: list[str]) -> dict[str, str]:
+    """ID=PASSWORD. Two accounts by default, so that transfers have two sides."""
+    found = {}
+    for pair in pairs or ["portico=portico-epp", "other=other-epp"]:
+        name, _, password = pair.partition("=")
+        if not 3 <= len(name) <= 16 or not 6 <= len(password) <= 16:
+            raise SystemExit(f"registrar {name}: an id has 3 to 16 characters, a password 6 to 16 (RFC 5730)")
+        found[name] = password
+    return found
+
+
+async def main() -> None:
+    """Until SIGTERM or SIGINT."""
+    options = arguments()
+    tls.ensure(options.tls_dir)
+    store = Store(options.state)
+    engine = Engine(
+        store,
+        frozenset(str(options.tlds).lower().split(",")),
+        lenient_hosts=options.lenient_hosts,
+        transfer_seconds=options.transfer_seconds,
+    )
+    for name in options.nameserver:
+        if store.get("host", name.lower()) is None:
+            engine.make_host(name.lower(), "registry", [])
+    server = Server(
+        engine,
+        Options(
+            registrars=registrars(options.registrar),
+            delay=options.delay_ms / 1000,
+            idle=options.idle_seconds,
+            max_sessions=options.max_sessions,
+        ),
+    )
+    control = Control(server)
+    port = await server.start(options.host, options.port, options.tls_dir)
+    control_port = await control.start(options.control_port)
+    if options.ready_file is not None:
+        ready = {"port": port, "control_port": control_port, "ca_file": str((options.tls_dir / tls.CA).resolve())}
+        draft = options.ready_file.with_suffix(".draft")
+        draft.write_text(json.dumps(ready))
+        os.replace(draft, options.ready_file)
+    print(f"ready epp={port} control={control_port}", flush=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    await control.close()
+    await server.close()
+    store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,50 @@
+"""python -m services.domains"""
+
+from pathlib import Path
+
+from portico.domains.v1 import domains_pb2_grpc
+
+from services.chassis.db import Database
+from services.chassis.run import serve
+from services.domains import settings
+from services.domains.app import App
+from services.domains.epp import Registry
+from services.domains.events import CONSUMES
+from services.domains.jobs import JOBS, PERIODIC
+from services.domains.powerdns import PowerDns
+from services.domains.rpc import DomainsRpc
+
+
+def main() -> None:
+    conf = settings.read()
+
+    async def build(db: Database) -> App:
+        return App(
+            db=db,
+            registry=Registry(
+                conf.epp_host,
+                conf.epp_port,
+                registrar=conf.epp_registrar,
+                password=conf.epp_password,
+                ca_file=conf.epp_ca_file,
+            ),
+            powerdns=PowerDns(conf.powerdns_url, conf.powerdns_api_key),
+            nameservers=conf.nameservers,
+        )
+
+    serve(
+        "domains",
+        conf.service,
+        full_name="portico.domains.v1.DomainsService",
+        build=build,
+        register=lambda server, app: domains_pb2_grpc.add_DomainsServiceServicer_to_server(DomainsRpc(app), server),
+        migrations=Path(__file__).parent / "migrations",
+        consumes=CONSUMES,
+        job_handlers=JOBS,
+        periodic=PERIODIC,
+        close=App.close,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""What the domains service is made of, wired once in __main__ and handed to RPCs, consumers and jobs."""
+
+from dataclasses import dataclass
+
+from services.chassis.db import Database
+from services.chassis.operations import Operations
+from services.domains.epp import Registry
+from services.domains.powerdns import PowerDns
+
+operations = Operations("domains")
+
+
+@dataclass(frozen=True)
+class App:
+    db: Database
+    registry: Registry
+    powerdns: PowerDns
+    #: The house's own nameservers, for names ordered without any.
+    nameservers: tuple[str, ...]
+
+    async def close(self) -> None:
+        await self.registry.close()
+        await self.powerdns.close()

@@ -1,0 +1,83 @@
+"""A few sessions, opened when they are needed, kept alive while they idle."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from services.domains.epp.errors import EppUnavailable
+from services.domains.epp.session import Access, Session
+
+KEEP_ALIVE = 120.0
+"""Seconds of idling after which a session says hello; registries close after 5 to 10 minutes."""
+PROVE_AFTER = 30.0
+"""Seconds of idling after which a session must prove that it lives before it carries a command."""
+
+
+class Pool:
+    """Hands out each session to one task at a time; the one used last first, so that the others may be let go."""
+
+    def __init__(self, access: Access, sessions: int) -> None:
+        self._access = access
+        self._slots = asyncio.Semaphore(sessions)
+        self._idle: list[Session] = []
+        self._keeper: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A session that was alive a moment ago. Raises EppUnavailable."""
+        if self._closing.is_set():
+            raise EppUnavailable("the registry client is closed")
+        try:
+            async with asyncio.timeout(self._access.timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise EppUnavailable("every session is busy") from None
+        try:
+            session = await self._take()
+            try:
+                yield session
+            finally:
+                if self._closing.is_set():
+                    session.abort()
+                elif session.usable:
+                    self._idle.append(session)
+        finally:
+            self._slots.release()
+
+    async def _take(self) -> Session:
+        while self._idle:
+            session = self._idle.pop()
+            if not session.usable:
+                session.abort()
+            elif session.idle < PROVE_AFTER or await session.hello():
+                return session
+        session = await Session.open(self._access)
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name="epp keep-alive")
+        return session
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_ALIVE / 4)
+            for session in [s for s in self._idle if s.idle > KEEP_ALIVE or not s.usable]:
+                # Still idle? The list may have changed while another session said hello.
+                if session not in self._idle:
+                    continue
+                self._idle.remove(session)
+                if session.usable and await session.hello():
+                    # At the end that is used last: an extra session is not kept warm by work alone.
+                    self._idle.insert(0, session)
+                else:
+                    session.abort()
+
+    async def close(self) -> None:
+        """Log out everywhere."""
+        self._closing.set()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        sessions, self._idle = self._idle, []
+        await asyncio.gather(*(session.logout() for session in sessions))

@@ -1,0 +1,32 @@
+"""The domains service's calls to the outside world, and what runs on a clock."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from services.chassis.jobs import Handler, LeasedJob, Periodic
+from services.domains import registration, store, zones
+from services.domains.app import App
+
+log = logging.getLogger(__name__)
+_STUCK_AFTER = timedelta(minutes=30)
+
+
+async def register_domain(job: LeasedJob, app: App) -> None:
+    await registration.run(job, app, datetime.now(UTC))
+
+
+async def apply_zone(job: LeasedJob, app: App) -> None:
+    await zones.apply(job, app)
+
+
+async def report_stuck(app: App) -> None:
+    """Names that hang between payment and registration are somebody's money: an operator must hear of them."""
+    for row in await store.stuck(app.db, datetime.now(UTC) - _STUCK_AFTER):
+        log.error(
+            "a domain is stuck at its registry",
+            extra={"domain": row["name"], "domain_id": str(row["id"]), "since": row["state_since"].isoformat()},
+        )
+
+
+JOBS: dict[str, Handler] = {registration.KIND: register_domain, zones.KIND: apply_zone}
+PERIODIC: dict[str, Periodic] = {"report stuck domains": (300.0, report_stuck)}

@@ -1,0 +1,89 @@
+"""PowerDNS Authoritative's HTTP API (doc.powerdns.com/authoritative/http-api): the nameservers that serve our zones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+_SERVER = "/api/v1/servers/localhost/zones"
+
+
+class PowerDnsRefused(Exception):
+    """The server understood and said no; the message is its reason."""
+
+
+class PowerDnsUnavailable(Exception):
+    """The server did not answer, or could not; trying again is harmless: a zone is written whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSet:
+    """`name` with its trailing dot; `records` in presentation format; `ttl` in seconds."""
+
+    name: str
+    type: str
+    ttl: int
+    records: tuple[str, ...]
+
+
+class PowerDns:
+    """A client of one server."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._http = httpx.AsyncClient(base_url=url.rstrip("/"), headers={"X-API-Key": api_key}, timeout=10)
+
+    async def put_zone(self, name: str, nameservers: Sequence[str], record_sets: Sequence[RecordSet]) -> None:
+        """Makes the zone serve exactly these record sets (and its own SOA): created when missing, else patched."""
+        zone = name + "."
+        existing = await self._zone(zone)
+        if existing is None:
+            await self._call(
+                "POST",
+                _SERVER,
+                {
+                    "name": zone,
+                    "kind": "Native",
+                    "nameservers": [f"{host}." for host in nameservers],
+                    "soa_edit_api": "DEFAULT",
+                },
+                accept=(201, 409),
+            )
+            existing = await self._zone(zone) or []
+        wanted = {(r.name, r.type): r for r in record_sets}
+        changes: list[dict[str, Any]] = [
+            {
+                "name": r.name,
+                "type": r.type,
+                "ttl": r.ttl,
+                "changetype": "REPLACE",
+                "records": [{"content": content, "disabled": False} for content in r.records],
+            }
+            for r in record_sets
+        ]
+        changes += [
+            {"name": r["name"], "type": r["type"], "changetype": "DELETE"}
+            for r in existing
+            if r["type"] != "SOA" and (r["name"], r["type"]) not in wanted
+        ]
+        if changes:
+            await self._call("PATCH", f"{_SERVER}/{zone}", {"rrsets": changes}, accept=(204,))
+
+    async def _zone(self, zone: str) -> list[dict[str, Any]] | None:
+        answer = await self._call("GET", f"{_SERVER}/{zone}", None, accept=(200, 404))
+        return answer.json()["rrsets"] if answer.status_code == 200 else None
+
+    async def _call(self, method: str, path: str, body: object, *, accept: tuple[int, ...]) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise PowerDnsUnavailable(f"{type(error).__name__}: {error}") from error
+        if answer.status_code in accept:
+            return answer
+        problem = f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        if answer.status_code >= 500 or answer.status_code in {408, 429}:
+            raise PowerDnsUnavailable(problem)
+        raise PowerDnsRefused(problem)
+
+    async def close(self) -> None:
+        await self._http.aclose()

@@ -1,0 +1,37 @@
+"""The one place that reads the domains service's environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.chassis.config import Env
+from services.chassis.run import ServiceSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    service: ServiceSettings
+    epp_host: str
+    epp_port: int
+    epp_registrar: str
+    epp_password: str
+    epp_ca_file: Path
+    powerdns_url: str
+    powerdns_api_key: str
+    nameservers: tuple[str, ...]
+
+
+def read() -> Settings:
+    """ConfigError names the variable that is missing or malformed."""
+    env = Env(os.environ)
+    return Settings(
+        service=ServiceSettings.read(env),
+        epp_host=env.text("EPP_HOST"),
+        epp_port=env.integer("EPP_PORT", 700),
+        epp_registrar=env.text("EPP_REGISTRAR"),
+        epp_password=env.text("EPP_PASSWORD"),
+        epp_ca_file=env.path("EPP_CA_FILE"),
+        powerdns_url=env.text("POWERDNS_URL"),
+        powerdns_api_key=env.text("POWERDNS_API_KEY"),
+        nameservers=tuple(host.strip() for host in env.text("NAMESERVERS").split(",")),
+    )

@@ -1,0 +1,289 @@
+"""All SQL of domains and orders. Every query of a customer's carries the account and the grant's resources."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from portico.common.v1 import common_pb2
+
+from services.chassis.db import Queryable, Row, Tx
+from services.chassis.pages import Page
+from services.domains.names import Name
+
+_DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, years, statuses, registered_at,
+             expires_at, auto_renew, nameservers, failure, created_at"""
+_LIVE = "state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED')"
+_OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2))"
+SORTS = {
+    "NAME": [("name", "text"), ("id", "uuid")],
+    "EXPIRES_AT": [("coalesce(expires_at, 'infinity')", "timestamptz"), ("id", "uuid")],
+    "CREATED_AT": [("created_at", "timestamptz"), ("id", "uuid")],
+}
+
+
+def _sort_key(sort: str, row: Row) -> tuple[object, UUID]:
+    if sort == "EXPIRES_AT":
+        return (row["expires_at"] or "infinity", row["id"])
+    return (row[sort.lower()], row["id"])
+
+
+async def tlds(q: Queryable) -> dict[str, Row]:
+    rows = await q.fetch("SELECT tld, min_years, max_years, auth_code_delivery FROM tlds WHERE sold")
+    return {row["tld"]: row for row in rows}
+
+
+async def live_owners(q: Queryable, names: Sequence[str]) -> dict[str, UUID]:
+    """Which of these names the house holds or is buying, and for which account."""
+    rows = await q.fetch(f"SELECT name, account_id FROM domains WHERE name = ANY($1) AND {_LIVE}", list(names))  # noqa: S608
+    return {row["name"]: row["account_id"] for row in rows}
+
+
+async def list_domains(
+    q: Queryable,
+    account_id: UUID,
+    resources: Sequence[UUID] | None,
+    *,
+    states: Sequence[str],
+    search: str,
+    sort: str,
+    descending: bool,
+    page: Page,
+) -> tuple[list[Row], common_pb2.PageInfo]:
+    condition, order = page.sql(SORTS[sort], 5, descending=descending)
+    rows = await q.fetch(
+        f"""SELECT {_DOMAIN} FROM domains
+            WHERE {_OWNED} AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+              AND ($4 = '' OR (name || ' ' || unicode_name) LIKE '%' || $4 || '%') AND {condition}
+            ORDER BY {order} LIMIT {page.limit}""",  # noqa: S608
+        account_id,
+        resources,
+        list(states),
+        _escape_like(search.lower()),
+        *page.args,
+    )
+    return page.cut(rows, lambda row: _sort_key(sort, row))
+
+
+def _escape_like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def by_ids(q: Queryable, account_id: UUID, resources: Sequence[UUID] | None, ids: Sequence[UUID]) -> list[Row]:
+    return await q.fetch(
+        f"SELECT {_DOMAIN} FROM domains WHERE {_OWNED} AND id = ANY($3)",  # noqa: S608
+        account_id,
+        resources,
+        list(ids),
+    )
+
+
+async def by_name(q: Queryable, account_id: UUID, resources: Sequence[UUID] | None, name: str) -> Row | None:
+    """The account's domain of this name: the live one, else the latest that ended."""
+    return await q.fetchrow(
+        f"""SELECT {_DOMAIN} FROM domains WHERE {_OWNED} AND name = $3
+            ORDER BY {_LIVE} DESC, created_at DESC LIMIT 1""",  # noqa: S608
+        account_id,
+        resources,
+        name,
+    )
+
+
+async def newest(q: Queryable, account_id: UUID, resources: Sequence[UUID] | None, limit: int) -> list[Row]:
+    return await q.fetch(
+        f"SELECT {_DOMAIN} FROM domains WHERE {_OWNED} ORDER BY created_at DESC, id DESC LIMIT {limit}",  # noqa: S608
+        account_id,
+        resources,
+    )
+
+
+async def expiring(
+    q: Queryable, account_id: UUID, resources: Sequence[UUID] | None, now: datetime, within: timedelta, limit: int
+) -> list[Row]:
+    return await q.fetch(
+        f"""SELECT {_DOMAIN} FROM domains
+            WHERE {_OWNED} AND state IN ('ACTIVE', 'EXPIRED') AND coalesce(expires_at, 'infinity') < $3
+            ORDER BY coalesce(expires_at, 'infinity'), id LIMIT {limit}""",  # noqa: S608
+        account_id,
+        resources,
+        now + within,
+    )
+
+
+async def counts(q: Queryable, account_id: UUID, resources: Sequence[UUID] | None) -> list[Row]:
+    return await q.fetch(
+        f"SELECT state, count(*) AS count FROM domains WHERE {_OWNED} GROUP BY state ORDER BY state",  # noqa: S608
+        account_id,
+        resources,
+    )
+
+
+async def insert_order(tx: Tx, account_id: UUID, actor: dict[str, Any], locale: str, now: datetime) -> UUID:
+    order_id: UUID = await tx.fetchval(
+        "INSERT INTO orders (account_id, actor, locale, created_at) VALUES ($1, $2, $3, $4) RETURNING id",
+        account_id,
+        actor,
+        locale,
+        now,
+    )
+    return order_id
+
+
+async def insert_ordered(
+    tx: Tx,
+    account_id: UUID,
+    order_id: UUID,
+    names: Sequence[Name],
+    *,
+    years: int,
+    auto_renew: bool,
+    nameservers: Sequence[str],
+    now: datetime,
+) -> dict[str, UUID]:
+    """Rows waiting for payment; a name that somebody else took meanwhile is left out. Answers name -> id."""
+    rows = await tx.fetch(
+        f"""INSERT INTO domains (account_id, order_id, name, unicode_name, tld, state, state_since, years, auto_renew,
+                                 nameservers, created_at)
+            SELECT $1, $2, n.name, n.unicode_name, n.tld, 'PENDING_PAYMENT', $6, $7, $8, $9, $6
+            FROM unnest($3::text[], $4::text[], $5::text[]) AS n (name, unicode_name, tld)
+            ON CONFLICT (name) WHERE {_LIVE} DO NOTHING RETURNING id, name""",  # noqa: S608
+        account_id,
+        order_id,
+        [name.ascii for name in names],
+        [name.unicode for name in names],
+        [name.tld for name in names],
+        now,
+        years,
+        auto_renew,
+        list(nameservers),
+    )
+    return {row["name"]: row["id"] for row in rows}
+
+
+async def link_operations(tx: Tx, domain_ids: Sequence[UUID], operation_ids: Sequence[UUID]) -> None:
+    await tx.execute(
+        """UPDATE domains SET operation_id = o.operation_id
+           FROM unnest($1::uuid[], $2::uuid[]) AS o (domain_id, operation_id) WHERE id = o.domain_id""",
+        list(domain_ids),
+        list(operation_ids),
+    )
+
+
+async def order(q: Queryable, account_id: UUID, order_id: UUID) -> Row | None:
+    return await q.fetchrow("SELECT id, created_at FROM orders WHERE account_id = $1 AND id = $2", account_id, order_id)
+
+
+async def order_items(q: Queryable, account_id: UUID, order_id: UUID) -> list[Row]:
+    return await q.fetch(
+        f"SELECT {_DOMAIN} FROM domains WHERE account_id = $1 AND order_id = $2 ORDER BY name",  # noqa: S608
+        account_id,
+        order_id,
+    )
+
+
+async def mark_paid(tx: Tx, account_id: UUID, domain_ids: Sequence[UUID], now: datetime) -> list[Row]:
+    """Domains whose payment came; one already further on stays as it is."""
+    return await tx.fetch(
+        f"""UPDATE domains SET state = 'PENDING_REGISTRATION', state_since = $3
+            WHERE account_id = $1 AND id = ANY($2) AND state = 'PENDING_PAYMENT' RETURNING {_DOMAIN}""",  # noqa: S608
+        account_id,
+        list(domain_ids),
+        now,
+    )
+
+
+async def get(q: Queryable, domain_id: UUID) -> Row | None:
+    """For jobs, which act for the house; never for a customer's call."""
+    return await q.fetchrow(f"SELECT {_DOMAIN} FROM domains WHERE id = $1", domain_id)  # noqa: S608
+
+
+async def lock(tx: Tx, domain_id: UUID) -> Row:
+    row = await tx.fetchrow(f"SELECT {_DOMAIN} FROM domains WHERE id = $1 FOR UPDATE", domain_id)  # noqa: S608
+    if row is None:
+        raise LookupError(f"no domain {domain_id}")
+    return row
+
+
+async def mark_active(
+    tx: Tx, domain_id: UUID, registered_at: datetime, expires_at: datetime, statuses: Sequence[str], now: datetime
+) -> None:
+    await tx.execute(
+        """UPDATE domains SET state = 'ACTIVE', state_since = $5, registered_at = $2, expires_at = $3, statuses = $4
+           WHERE id = $1""",
+        domain_id,
+        registered_at,
+        expires_at,
+        list(statuses),
+        now,
+    )
+
+
+async def mark_failed(tx: Tx, domain_id: UUID, failure: str, now: datetime) -> None:
+    await tx.execute(
+        "UPDATE domains SET state = 'FAILED', state_since = $3, failure = $2 WHERE id = $1", domain_id, failure, now
+    )
+
+
+async def fail_order(tx: Tx, account_id: UUID, order_id: UUID, failure: str, now: datetime) -> list[Row]:
+    """Ends an order's unpaid items."""
+    return await tx.fetch(
+        f"""UPDATE domains SET state = 'FAILED', state_since = $4, failure = $3
+            WHERE account_id = $1 AND order_id = $2 AND state = 'PENDING_PAYMENT' RETURNING {_DOMAIN}""",  # noqa: S608
+        account_id,
+        order_id,
+        failure,
+        now,
+    )
+
+
+async def complete_order(tx: Tx, order_id: UUID, now: datetime) -> Row | None:
+    """The order, when its last item has just ended; None while one is open or when it was completed before."""
+    await tx.fetchval("SELECT 1 FROM orders WHERE id = $1 FOR UPDATE", order_id)
+    return await tx.fetchrow(
+        """UPDATE orders SET completed_at = $2
+           WHERE id = $1 AND completed_at IS NULL AND NOT EXISTS (
+               SELECT FROM domains WHERE order_id = $1 AND state IN ('PENDING_PAYMENT', 'PENDING_REGISTRATION'))
+           RETURNING id, account_id, actor, locale""",
+        order_id,
+        now,
+    )
+
+
+async def order_locale(tx: Tx, order_id: UUID) -> str:
+    locale: str = await tx.fetchval("SELECT locale FROM orders WHERE id = $1", order_id)
+    return locale
+
+
+async def save_registrant(tx: Tx, account_id: UUID, data: dict[str, Any], at: datetime) -> None:
+    """The latest data wins, whatever order the events come in."""
+    await tx.execute(
+        """INSERT INTO registrants (account_id, name, company, email, phone, country, postal_code, city, street, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           ON CONFLICT (account_id) DO UPDATE SET (name, company, email, phone, country, postal_code, city, street,
+               updated_at) = (excluded.name, excluded.company, excluded.email, excluded.phone, excluded.country,
+               excluded.postal_code, excluded.city, excluded.street, excluded.updated_at)
+           WHERE registrants.updated_at <= excluded.updated_at""",
+        account_id,
+        data["name"],
+        data["company"],
+        data["email"],
+        data["phone"],
+        data["country"],
+        data["postal_code"],
+        data["city"],
+        data["street"],
+        at,
+    )
+
+
+async def registrant(q: Queryable, account_id: UUID) -> Row | None:
+    return await q.fetchrow("SELECT * FROM registrants WHERE account_id = $1", account_id)
+
+
+async def stuck(q: Queryable, before: datetime) -> list[Row]:
+    """Domains that have waited for a registry since before this time."""
+    return await q.fetch(
+        """SELECT id, name, state, state_since FROM domains
+           WHERE state IN ('PENDING_REGISTRATION', 'PENDING_TRANSFER') AND state_since < $1 LIMIT 100""",
+        before,
+    )

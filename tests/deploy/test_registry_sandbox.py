@@ -1,0 +1,281 @@
+"""The sandbox registry judged by a client that shares no code with it or with ours: the epptools library."""
+
+import asyncio
+import json
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from epptools import Client, CommandException, Config
+from epptools.transport import Connection
+
+from tests.sandbox import PASSWORDS, Sandbox, epp_schema, invalid, registry
+
+FRAMES: list[tuple[str, bytes]] = []
+
+
+class Recording(Connection):
+    """Keeps every frame for the schema."""
+
+    def write_frame(self, xml: str) -> None:
+        FRAMES.append(("sent", xml.encode()))
+        super().write_frame(xml)
+
+    def read_frame(self) -> str:
+        xml = str(super().read_frame())
+        FRAMES.append(("received", xml.encode()))
+        return xml
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with registry(tmp_path_factory.mktemp("registry"), "--nameserver", "ns1.hosting.test") as running:
+        yield running
+
+
+@pytest.fixture
+def log_in(sandbox: Sandbox) -> Iterator[Callable[[str], Any]]:
+    opened = []
+
+    def log_in(registrar: str) -> Any:
+        config = Config(
+            host="localhost",
+            port=sandbox.port,
+            clid=registrar,
+            password=PASSWORDS[registrar],
+            ca_file=str(sandbox.ca_file),
+            read_timeout=10,
+        )
+        client = Client(config, connection=Recording(config))
+        opened.append(client)
+        client.connect()
+        client.login()
+        return client
+
+    yield log_in
+    for client in opened:
+        client.disconnect()
+
+
+def refused(call: Callable[[], Any]) -> int:
+    with pytest.raises(CommandException) as refusal:
+        call()
+    return int(refusal.value.epp_code)
+
+
+def contact(client: Any, identifier: str) -> None:
+    client.contact.create(
+        identifier, name="Jane Doe", street=["1 Main Street"], city="Budapest", cc="HU", email="jane@example.com",
+        voice="+36.11234567", auth_info="contact-code",
+    )  # fmt: skip
+
+
+async def test_an_independent_client_registers_renews_updates_and_deletes(
+    log_in: Callable[[str], Any],
+) -> None:
+    def story() -> None:
+        client = log_in("portico")
+        assert client.hello().is_greeting()
+        assert refused(lambda: client.domain.info("story.hu")) == 2303
+        assert client.domain.check(["story.hu", "other.hu"]).availability() == {"story.hu": True, "other.hu": True}
+        contact(client, "STORY-1")
+        ds = {"key_tag": 1, "alg": 13, "digest_type": 2, "digest": "AB" * 32}
+        created = client.domain.create(
+            "story.hu",
+            years=1,
+            registrant="STORY-1",
+            contacts={"admin": "STORY-1"},
+            nameservers=["ns1.hosting.test"],
+            auth_info="Story-code-1",
+            sec_dns={"ds_data": [ds]},
+        )
+        assert created.code() == 1000
+        info = client.domain.info("story.hu")
+        assert (info.registrant(), info.sponsor(), info.nameservers()) == ("STORY-1", "portico", ["ns1.hosting.test"])
+        assert info.auth_info() == "Story-code-1"
+        assert info.is_signed()
+        assert info.rgp_status() == ["addPeriod"]
+        assert refused(lambda: client.domain.create("story.hu", registrant="STORY-1", auth_info="x")) == 2302
+        renewed = client.domain.renew("story.hu", info.expiry_date(), 2)
+        assert renewed.expiry_date() > info.expiry_date()
+        assert refused(lambda: client.domain.renew("story.hu", info.expiry_date(), 2)) == 2306
+        client.domain.update("story.hu", add={"statuses": ["clientHold"]}, sec_dns={"rem_all": True})
+        info = client.domain.info("story.hu")
+        assert not info.is_signed()
+        assert refused(lambda: client.contact.delete("STORY-1")) == 2305
+        client.domain.delete("story.hu")
+        assert refused(lambda: client.domain.info("story.hu")) == 2303
+        client.contact.delete("STORY-1")
+        assert client.logout().code() == 1500
+
+    await asyncio.to_thread(story)
+
+
+async def test_an_independent_client_transfers_between_registrars_and_reads_its_messages(
+    sandbox: Sandbox, log_in: Callable[[str], Any]
+) -> None:
+    sandbox.seed("moving.com", registrar="other", auth="Moving-code-1")
+
+    def story() -> None:
+        ours, theirs = log_in("portico"), log_in("other")
+        assert refused(lambda: ours.domain.transfer("request", "moving.com", "Wrong-code")) == 2202
+        asked = ours.domain.transfer("request", "moving.com", "Moving-code-1", years=1)
+        assert (asked.code(), asked.transfer_status()) == (1001, "pending")
+        assert refused(lambda: ours.domain.transfer("approve", "moving.com")) == 2201
+        message = theirs.poll.request()
+        assert message.code() == 1301
+        assert message.transfer_status() == "pending"
+        seen: list[Any] = []
+        assert theirs.poll.drain(seen.append) == 1
+        assert theirs.domain.transfer("approve", "moving.com").transfer_status() == "clientApproved"
+        assert ours.poll.drain(seen.append) == 1
+        assert ours.domain.info("moving.com").sponsor() == "portico"
+        assert ours.poll.request().code() == 1300
+
+    await asyncio.to_thread(story)
+
+
+async def test_an_independent_client_restores_what_it_deleted(sandbox: Sandbox, log_in: Callable[[str], Any]) -> None:
+    sandbox.seed("regretted.org")
+
+    def story() -> None:
+        client = log_in("portico")
+        assert client.domain.delete("regretted.org").code() == 1001
+        assert client.domain.info("regretted.org").rgp_status() == ["redemptionPeriod"]
+        assert client.domain.restore("regretted.org").rgp_status() == ["pendingRestore"]
+        assert refused(lambda: client.domain.delete("regretted.org")) == 2304
+
+    await asyncio.to_thread(story)
+
+
+async def test_the_second_registrar_may_not_touch_the_firsts_domain(
+    sandbox: Sandbox, log_in: Callable[[str], Any]
+) -> None:
+    sandbox.seed("guarded.net", auth="Guarded-code-1")
+
+    def story() -> None:
+        client = log_in("other")
+        assert client.domain.info("guarded.net").auth_info() is None
+        assert refused(lambda: client.domain.delete("guarded.net")) == 2201
+        assert refused(lambda: client.domain.update("guarded.net", add={"statuses": ["clientHold"]})) == 2201
+        assert refused(lambda: client.contact.info("SEED-portico")) == 2201
+
+    await asyncio.to_thread(story)
+
+
+def raw(sandbox: Sandbox, *frames: bytes) -> list[str]:
+    """Send bytes as frames on a connection of their own; the answers, the greeting first."""
+    context = ssl.create_default_context(cafile=str(sandbox.ca_file))
+    answers = []
+    with (
+        socket.create_connection(("127.0.0.1", sandbox.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as wire,
+    ):
+        stream = wire.makefile("rb")
+        for frame in (b"", *frames):
+            try:
+                if frame:
+                    wire.sendall(struct.pack("!I", len(frame) + 4) + frame)
+                header = stream.read(4)
+            except OSError:
+                # Cut while we were still sending, or before the answer: the same end.
+                break
+            if len(header) < 4:
+                break
+            answers.append(stream.read(struct.unpack("!I", header)[0] - 4).decode())
+    return answers
+
+
+def command(body: str) -> bytes:
+    return f'<epp xmlns="urn:ietf:params:xml:ns:epp-1.0"><command>{body}<clTRID>abc-1</clTRID></command></epp>'.encode()
+
+
+async def test_what_is_not_proper_epp_gets_the_right_result_code(sandbox: Sandbox) -> None:
+    login = "<login><clID>portico</clID><pw>{}</pw><options><version>1.0</version><lang>en</lang></options><svcs>"
+    login += "<objURI>urn:ietf:params:xml:ns:domain-1.0</objURI></svcs></login>"
+    domain = '<d:{0} xmlns:d="urn:ietf:params:xml:ns:domain-1.0">{1}</d:{0}>'
+    asked = [
+        (b"<epp", 2001),
+        (b'<!DOCTYPE epp [<!ENTITY a "b">]><epp xmlns="urn:ietf:params:xml:ns:epp-1.0"><hello/></epp>', 2001),
+        (command("<dance/>"), 2000),
+        (command("<poll op='req'/>"), 2002),
+        (command(login.format("not-the-one")), 2200),
+        (command(login.format(PASSWORDS["portico"])), 1000),
+        (command(login.format(PASSWORDS["portico"])), 2002),
+        (command(f"<create>{domain.format('create', '<d:registrant>abc</d:registrant>')}</create>"), 2003),
+        (command(f"<check>{domain.format('check', '<d:name>a.hu</d:name>')}</check>"), 1000),
+        (command(f"<info>{domain.format('info', '<d:name>-.hu</d:name>')}</info>"), 2303),
+        (command(f"<renew>{domain.format('renew', '<d:name>a.hu</d:name>')}</renew>"), 2303),
+        (command("<check><x:check xmlns:x='urn:x'/></check>"), 2307),
+        (
+            command(
+                f"<info>{domain.format('info', '<d:name>a.hu</d:name>')}</info>"
+                '<extension><r:update xmlns:r="urn:ietf:params:xml:ns:rgp-1.0"/></extension>'
+            ),
+            2103,
+        ),
+        (command("<poll op='ack'/>"), 2003),
+        (command("<logout/>"), 1500),
+    ]
+    answers = await asyncio.to_thread(raw, sandbox, *(frame for frame, _ in asked))
+    codes = [int(answer.split('code="')[1][:4]) for answer in answers[1:]]
+    assert codes == [code for _, code in asked]
+    assert "<clTRID>abc-1</clTRID>" in answers[-1]
+    if epp_schema() is not None:
+        assert invalid([("received", answer.encode()) for answer in answers]) == []
+
+
+async def test_an_oversized_frame_ends_the_connection(sandbox: Sandbox) -> None:
+    assert len(await asyncio.to_thread(raw, sandbox, b" " * 300_000)) == 1
+
+
+async def test_a_thousand_domains_are_seeded_in_one_call(sandbox: Sandbox) -> None:
+    wish = [{"name": f"seed{n}.hu", "nameservers": ["ns1.hosting.test"], "auth": "Seed-code-1"} for n in range(1000)]
+    assert sandbox.control("POST", "/seed", wish) == {"domains": 1000}
+    assert sandbox.control("GET", "/domains/seed999.hu")["shown"] == ["ok"]
+
+
+async def test_the_control_listener_refuses_what_it_does_not_understand(sandbox: Sandbox) -> None:
+    for path, body in (("/faults", {"action": "explode"}), ("/faults", {"colour": "red"}), ("/seed", [{"nom": "a"}])):
+        with pytest.raises(httpx.HTTPStatusError, match="400"):
+            sandbox.control("POST", path, body)
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        sandbox.control("POST", "/pending/nothing.hu/complete")
+    with httpx.Client(trust_env=False) as client:
+        url = f"http://127.0.0.1:{sandbox.control_port}/health"
+        assert client.get(url, headers={"Host": "attacker.example"}).status_code == 403
+
+
+async def test_the_log_holds_no_secret(sandbox: Sandbox, log_in: Callable[[str], Any]) -> None:
+    await asyncio.to_thread(log_in, "portico")
+    content = json.dumps(sandbox.control("GET", "/log"))
+    assert "login" in content
+    assert PASSWORDS["portico"] not in content
+
+
+async def test_many_registrations_of_one_name_have_one_winner(log_in: Callable[[str], Any]) -> None:
+    def story() -> list[int]:
+        clients = [log_in("portico") for _ in range(4)]
+        contact(clients[0], "RACE-1")
+
+        def attempt(client: Any) -> int:
+            client.throw_on_failure(False)
+            return int(client.domain.create("race.hu", registrant="RACE-1", auth_info="Race-code-1").code())
+
+        with ThreadPoolExecutor(4) as threads:
+            return sorted(threads.map(attempt, clients))
+
+    assert await asyncio.to_thread(story) == [1000, 2302, 2302, 2302]
+
+
+async def test_every_frame_of_this_module_is_valid_by_the_official_schemas(log_in: Callable[[str], Any]) -> None:
+    if epp_schema() is None:
+        pytest.skip("the EPP schemas are not on this machine: set EPP_SCHEMAS")
+    await asyncio.to_thread(log_in, "portico")
+    assert invalid(FRAMES) == []
+    assert invalid([("sent", b'<epp xmlns="urn:ietf:params:xml:ns:epp-1.0"><command/></epp>')]) != []
