@@ -1,0 +1,1 @@
+"""What starts Portico: the one-command stack, its sandbox and its demo."""

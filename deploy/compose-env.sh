@@ -1,0 +1,23 @@
+#!/bin/sh
+# Writes deploy/compose.env (passwords, mode 600) and deploy/compose-keys/ once. Needs the .venv of `make`.
+set -eu
+cd "$(dirname "$0")/.."
+umask 077
+if [ ! -e deploy/compose.env ]; then
+  for name in POSTGRES IDENTITY DOMAINS HOSTING BILLING TICKETS RABBITMQ POWERDNS; do
+    echo "${name}_PASSWORD=$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(24))')"
+  done > deploy/compose.env.new
+  # RFC 5730 allows 16 characters.
+  echo "EPP_PASSWORD=$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(12))')" >> deploy/compose.env.new
+  mv deploy/compose.env.new deploy/compose.env
+fi
+mkdir -p deploy/compose-keys
+PYTHONPATH=. .venv/bin/python -c '
+from pathlib import Path
+from deploy.parts.secrets import actor_keys
+actor_keys(Path("deploy/compose-keys"))'
+# The containers run as uid 10001, which is nobody here.
+chmod 711 deploy/compose-keys
+chmod 644 deploy/compose-keys/actor_public.json
+if [ "$(id -u)" = 0 ]; then chown 10001 deploy/compose-keys/actor_key.pem; else chmod 644 deploy/compose-keys/actor_key.pem; fi
+echo "Ready: docker compose --env-file deploy/compose.env -f deploy/compose.yaml up --build"
