@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+import threading
 from pathlib import Path
 
 # Below the range from which the kernel takes the ports of outgoing connections, so that none is lost to chance.
@@ -28,6 +29,8 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        # The parts prepare themselves side by side, in threads.
+        self._lock = threading.Lock()
         self._ports: dict[str, int] = {}
         if file.exists():
             self._ports = {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
@@ -35,13 +38,14 @@ class Ports:
 
     def get(self, name: str, *, udp: bool = False) -> int:
         """The port of this name, free when first asked for in a run and the same until its end."""
-        if name not in self._settled:
-            port = self._ports.get(name)
-            if port is None or not is_free(port, udp=udp):
-                self._ports[name] = self._choose(udp=udp)
-                self._file.write_text(json.dumps(self._ports, indent=1))
-            self._settled.add(name)
-        return self._ports[name]
+        with self._lock:
+            if name not in self._settled:
+                port = self._ports.get(name)
+                if port is None or not is_free(port, udp=udp):
+                    self._ports[name] = self._choose(udp=udp)
+                    self._file.write_text(json.dumps(self._ports, indent=1))
+                self._settled.add(name)
+            return self._ports[name]
 
     def _choose(self, *, udp: bool) -> int:
         for _ in range(1000):

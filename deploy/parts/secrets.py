@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import threading
 import uuid
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class Secrets:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        # The parts prepare themselves side by side, in threads.
+        self._lock = threading.Lock()
         self._values: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
 
     def get(self, name: str, *, size: int = 24) -> str:
@@ -32,10 +35,11 @@ class Secrets:
         return self._keep("stack_id", uuid.uuid4().hex[:12])
 
     def _keep(self, name: str, fresh: str) -> str:
-        if name not in self._values:
-            self._values[name] = fresh
-            write_private(self._file, json.dumps(self._values, indent=1))
-        return self._values[name]
+        with self._lock:
+            if name not in self._values:
+                self._values[name] = fresh
+                write_private(self._file, json.dumps(self._values, indent=1))
+            return self._values[name]
 
 
 def actor_keys(base: Path) -> tuple[Path, Path]:
@@ -49,6 +53,6 @@ def actor_keys(base: Path) -> tuple[Path, Path]:
     if not public.exists():
         jwk = OKPKey.import_key(private.read_text())
         jwk.ensure_kid()
-        entry = {**jwk.as_dict(private=False), "alg": "EdDSA", "use": "sig"}
+        entry = {**jwk.as_dict(private=False), "alg": "Ed25519", "use": "sig"}
         public.write_text(json.dumps({"keys": [entry]}, indent=1))
     return private, public

@@ -12,8 +12,8 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
-from portico.common.v1 import common_pb2
 
+from portico.common.v1 import common_pb2
 from services.chassis.errors import PermissionDenied, Unauthenticated
 
 ISSUER = "portico-identity"
@@ -114,7 +114,9 @@ class ActorVerifier:
     """Verifies actor tokens against identity's public keys; remembers those it has verified until they expire."""
 
     def __init__(self, jwks: str) -> None:
-        self._keys = KeySet.import_key_set(json.loads(jwks))
+        # A key set may say "EdDSA", the older name of the same algorithm; which one is taken is decided here, not there.
+        keys = [{name: value for name, value in key.items() if name != "alg"} for key in json.loads(jwks)["keys"]]
+        self._keys = KeySet.import_key_set({"keys": keys})
         self._verified: dict[str, tuple[Actor, float]] = {}
 
     def verify(self, token: str, now: datetime) -> Actor:

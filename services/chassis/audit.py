@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
-
 from services.chassis import outbox, times
 from services.chassis.actor import Actor
 from services.chassis.db import Tx

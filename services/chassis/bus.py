@@ -16,7 +16,12 @@ UNROUTED = "portico.unrouted"
 PUBLISH_SECONDS = 5.0
 DELIVERY_LIMIT = 20
 #: What the broker being away looks like.
-CONNECTION_ERRORS = (OSError, TimeoutError, aio_pika.exceptions.AMQPError)
+CONNECTION_ERRORS = (
+    OSError,
+    TimeoutError,
+    aio_pika.exceptions.AMQPError,
+    aio_pika.exceptions.ChannelInvalidStateError,  # a RuntimeError, no AMQPError
+)
 
 
 async def declare_exchange(channel: AbstractChannel) -> AbstractExchange:
@@ -81,6 +86,7 @@ class Bus:
         *,
         message_id: str,
         account_id: str,
+        aggregate: str,
         occurred_at: datetime,
         producer: str,
         traceparent: str,
@@ -93,7 +99,12 @@ class Bus:
             content_type="application/x-protobuf",
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             app_id=f"portico-{producer}",
-            headers={"account_id": account_id, "traceparent": traceparent, "occurred_at": occurred_at.isoformat()},
+            headers={
+                "account_id": account_id,
+                "aggregate": aggregate,
+                "traceparent": traceparent,
+                "occurred_at": occurred_at.isoformat(),
+            },
         )
         await self._events.publish(message, key, mandatory=False, timeout=PUBLISH_SECONDS)
 
@@ -116,7 +127,11 @@ class Bus:
 async def connect(url: str, service: str) -> Bus:
     """Connects; raises one of CONNECTION_ERRORS when the broker is away."""
     connection = await aio_pika.connect(url, timeout=10, client_properties={"connection_name": f"portico-{service}"})
-    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-    bus = Bus(connection, channel, service)
-    await bus.declare()
+    try:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        bus = Bus(connection, channel, service)
+        await bus.declare()
+    except BaseException:
+        await connection.close()
+        raise
     return bus

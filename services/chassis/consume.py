@@ -1,7 +1,8 @@
 """Events come in: the inbox row and the effect are one transaction, so a repeat changes nothing.
 
 A handler that fails is tried again from the database (a job, with backoff); in the end the event goes to the
-dead-letter queue with its cause. A message is acknowledged only after a commit.
+dead-letter queue with its cause. A message is acknowledged only after a commit. Events of one aggregate are handled
+one after the other, in the order in which they arrive; one that failed is tried again later, without holding up the rest.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -26,6 +28,7 @@ from services.chassis.db import CONNECTION_ERRORS, Database, Tx
 log = logging.getLogger(__name__)
 RETRY_KIND = "event"
 MAX_ATTEMPTS = 10
+_DATABASE_AWAY_SECONDS = 1.0
 _consumed = telemetry.meter.create_counter("portico.inbox.consumed", description="Events whose effect is committed")
 
 
@@ -62,26 +65,43 @@ class Inbox:
         self._app = app
         self._consumes = consumes
         self._running: set[asyncio.Task[None]] = set()
+        self._last: dict[str, asyncio.Task[None]] = {}
         self._bus: Bus | None = None
 
     async def run(self, bus: Bus) -> None:
         """Consumes until cancelled or the broker is lost; handlers already running are finished first."""
         self._bus = bus
         for key, queue in (await bus.queues(list(self._consumes))).items():
-            await queue.consume(lambda message, key=key: self._start(key, message))  # type: ignore[misc]
+            await queue.consume(partial(self._start, key))
         try:
             await bus.lost.wait()
         finally:
+            self._bus = None
             if self._running:
-                await asyncio.wait(self._running, timeout=10)
+                _, late = await asyncio.wait(self._running, timeout=10)
+                for task in late:
+                    task.cancel()
 
     async def _start(self, key: str, message: AbstractIncomingMessage) -> None:
+        if self._bus is None:
+            return  # stopping: what is not acknowledged is delivered again
         # A task of our own: aio-pika cancels its own callbacks when the connection drops, in the middle of an effect.
-        task = asyncio.create_task(self._receive(key, message))
+        aggregate = str(message.headers.get("aggregate", message.message_id))
+        task = asyncio.create_task(self._receive(key, message, after=self._last.get(aggregate)))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._last[aggregate] = task
+        task.add_done_callback(lambda done: self._end(aggregate, done))
 
-    async def _receive(self, key: str, message: AbstractIncomingMessage) -> None:
+    def _end(self, aggregate: str, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        if self._last.get(aggregate) is task:
+            del self._last[aggregate]
+
+    async def _receive(
+        self, key: str, message: AbstractIncomingMessage, after: "asyncio.Task[None] | None" = None
+    ) -> None:
+        if after is not None:
+            await asyncio.wait([after])
         headers = message.headers
         try:
             meta = Meta(
@@ -95,17 +115,15 @@ class Inbox:
             await _settle(message.reject(requeue=False))
             return
         parent = str(headers.get("traceparent", ""))
-        try:
-            await self.apply(meta, message.body, parent)
-        except CONNECTION_ERRORS:
-            log.warning("database away; the event goes back to its queue", extra={"event": key})
-            await asyncio.sleep(2)
-            await _settle(message.nack(requeue=True))
-            return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the event must not be lost
-            if not await self._keep_for_retry(meta, message.body, parent, error):
-                await _settle(message.nack(requeue=True))
-                return
+        while True:
+            try:
+                await self.apply(meta, message.body, parent)
+                break
+            except Exception as error:  # noqa: BLE001 - whatever it is, the event must not be lost
+                if await self._keep_for_retry(meta, message.body, parent, error):
+                    break
+            # The database is away. Giving the message back would count against its delivery limit: keep it in hand.
+            await asyncio.sleep(_DATABASE_AWAY_SECONDS)
         await _settle(message.ack())
 
     async def apply(self, meta: Meta, body: bytes, parent: str) -> None:
@@ -121,10 +139,12 @@ class Inbox:
                 )
                 if tag == "INSERT 0 1":
                     await consumer.handler(tx, event, meta, self._app)
-        _consumed.add(1, {"event": meta.key})
+        if tag == "INSERT 0 1":
+            _consumed.add(1, {"event": meta.key})
 
     async def _keep_for_retry(self, meta: Meta, body: bytes, parent: str, error: Exception) -> bool:
-        log.error("handling an event failed", exc_info=error, extra={"event": meta.key, "event_id": str(meta.id)})
+        """Whether the database took the event for a later attempt."""
+        about = {"event": meta.key, "event_id": str(meta.id)}
         payload = {
             "key": meta.key,
             "id": str(meta.id),
@@ -137,7 +157,9 @@ class Inbox:
             async with self._db.transaction() as tx:
                 await jobs.add(tx, RETRY_KIND, payload, key=f"{meta.key}:{meta.id}")
         except CONNECTION_ERRORS:
+            log.warning("an event waits for the database", extra=about)
             return False
+        log.error("handling an event failed; it will be tried again", exc_info=error, extra=about)
         return True
 
     async def retry(self, job: jobs.LeasedJob, _app: object) -> None:
@@ -147,13 +169,11 @@ class Inbox:
         body = base64.b64decode(kept["body"])
         try:
             await self.apply(meta, body, kept["traceparent"])
-        except CONNECTION_ERRORS:
-            raise
         except Exception as error:
             cause = f"{type(error).__name__}: {error}"
             if job.attempt < MAX_ATTEMPTS and not isinstance(error, DecodeError):
                 raise jobs.RetryLater(cause=cause) from error
-            if self._bus is None or self._bus.lost.is_set():
+            if self._bus is None:
                 raise jobs.RetryLater(cause="no broker to give the dead letter to") from error
             await self._bus.publish_dead(
                 meta.key, body, message_id=str(meta.id), account_id=meta.account_id, cause=cause
@@ -164,7 +184,7 @@ class Inbox:
 
 
 async def _settle(answer: Awaitable[None]) -> None:
-    """Acknowledging on a lost connection fails; the broker then delivers again and the inbox refuses the repeat."""
+    """Acknowledging on a lost connection fails; the broker delivers again and the inbox refuses the repeat."""
     try:
         await answer
     except (*BROKER_ERRORS, aio_pika.exceptions.MessageProcessError):

@@ -110,7 +110,7 @@ class Database:
 
     async def listen(self, channel: str, callback: Any) -> "asyncpg.Connection[Row]":
         """A connection of its own that calls back on each NOTIFY of the channel; the caller closes it."""
-        connection = await asyncpg.connect(self.url)
+        connection = await asyncpg.connect(self.url, command_timeout=30)
         await connection.add_listener(channel, callback)
         return connection
 

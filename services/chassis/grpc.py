@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 import grpc
@@ -23,6 +24,8 @@ from services.chassis.errors import DomainError, Invalid, Unauthenticated, Unava
 log = logging.getLogger(__name__)
 _PUBLIC = "public"
 _SIGNED_IN = "signed-in"
+#: A status travels in trailing metadata, which clients limit to 8 KiB.
+_MAX_VIOLATIONS = 20
 _duration = telemetry.meter.create_histogram(
     "portico.rpc.duration", unit="s", description="Time an RPC took, by method"
 )
@@ -167,7 +170,7 @@ class Edge(grpc.aio.ServerInterceptor):
             raise ActorTokenMissing("the call carries no actor token")
         else:
             _caller.set(None)
-        broken = list(rules.violations(request))
+        broken = list(islice(rules.violations(request), _MAX_VIOLATIONS))
         if broken:
             raise FieldsInvalid(broken)
 

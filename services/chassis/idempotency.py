@@ -31,7 +31,8 @@ async def peek(q: Queryable, account_id: UUID, request_id: str, request: Message
         return None
     if row["fingerprint"] != fingerprint(request):
         raise IdempotencyConflict("this key was used for another request", field="request_id")
-    answer: dict[str, Any] | None = row["answer"]
+    # A claim whose answer was never kept was committed all the same: it must not run again.
+    answer: dict[str, Any] = row["answer"] or {}
     return answer
 
 

@@ -117,6 +117,8 @@ class Worker:
                 _, late = await asyncio.wait(self._running, timeout=10)
                 for task in late:
                     task.cancel()
+                if late:
+                    await asyncio.wait(late, timeout=2)
 
     async def _work(self, awake: asyncio.Event, closed: Callable[[], bool]) -> None:
         while not closed():
@@ -137,10 +139,10 @@ class Worker:
         return await self._db.fetch(
             """UPDATE jobs SET leased_until = now() + make_interval(secs => $3), fence = fence + 1,
                       attempts = attempts + 1
-               WHERE id IN (SELECT id FROM jobs
-                            WHERE state = 'ready' AND run_at <= now() AND kind = ANY($1)
-                              AND (leased_until IS NULL OR leased_until < now())
-                            ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+               WHERE id = ANY(ARRAY(SELECT id FROM jobs
+                                    WHERE state = 'ready' AND run_at <= now() AND kind = ANY($1)
+                                      AND (leased_until IS NULL OR leased_until < now())
+                                    ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                RETURNING id, kind, payload, attempts, fence, traceparent""",
             list(self._handlers),
             limit,
@@ -153,6 +155,8 @@ class Worker:
         renewal = asyncio.create_task(self._renew(job))
         outcome = "done"
         try:
+            if job.attempt > MAX_ATTEMPTS:
+                raise RetryLater(cause="every attempt ended with its worker")
             with telemetry.span(f"job {job.kind}", SpanKind.INTERNAL, parent=row["traceparent"], attributes=attributes):
                 await self._handlers[job.kind](job, self._app)
                 if not job.finished:

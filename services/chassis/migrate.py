@@ -33,12 +33,14 @@ async def migrate(url: str, service: str, folder: Path) -> int:
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", part: str, folder: Path) -> int:
     rows = await connection.fetch("SELECT version, checksum FROM schema_migrations WHERE part = $1", part)
     done = {row["version"]: row["checksum"] for row in rows}
-    ran = 0
+    ran, last = 0, ""
     for file in sorted(folder.glob("*.sql")):
         if not _NAME.fullmatch(file.name):
             raise MigrationError(f"{file.name} is not named like 0001_what_it_does.sql")
         version, sql = file.name[:4], file.read_text()
-        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        if version == last:
+            raise MigrationError(f"{part} {file.name} has the number of another migration")
+        last, checksum = version, hashlib.sha256(sql.encode()).hexdigest()
         if version in done:
             if done[version] != checksum:
                 raise MigrationError(f"{part} {file.name} was changed after it ran; add a new migration instead")

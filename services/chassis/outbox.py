@@ -74,7 +74,7 @@ class Relay:
 
     async def _publish_round(self, bus: Bus, connection: "asyncpg.Connection[asyncpg.Record]") -> int:
         rows = await connection.fetch(
-            """SELECT DISTINCT ON (aggregate) seq, id, routing_key, account_id, body, traceparent, created_at
+            """SELECT DISTINCT ON (aggregate) seq, id, routing_key, account_id, aggregate, body, traceparent, created_at
                FROM outbox WHERE published_at IS NULL ORDER BY aggregate, seq LIMIT $1""",
             _BATCH,
         )
@@ -87,6 +87,7 @@ class Relay:
                     row["body"],
                     message_id=str(row["id"]),
                     account_id=row["account_id"],
+                    aggregate=row["aggregate"],
                     occurred_at=row["created_at"],
                     producer=self._service,
                     traceparent=row["traceparent"],

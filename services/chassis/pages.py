@@ -5,12 +5,11 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
-
 from services.chassis.errors import Invalid
 
 DEFAULT_SIZE = 20
@@ -87,25 +86,33 @@ def encode(key: Sequence[object]) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
-_PARSERS: dict[str, Callable[[str], object]] = {
+def _bigint(text: str) -> str:
+    return str(min(max(int(text), -(2**63)), 2**63 - 1))
+
+
+#: A value as `encode` writes it, from a value that may be forged: PostgreSQL takes less than Python's parsers do.
+_CANONICAL: dict[str, Callable[[str], str]] = {
     "text": str,
-    "uuid": UUID,
-    "bigint": int,
-    "date": lambda value: value in {"infinity", "-infinity"} or date.fromisoformat(value),
-    "timestamptz": lambda value: value in {"infinity", "-infinity"} or datetime.fromisoformat(value),
+    "uuid": lambda text: str(UUID(text)),
+    "bigint": _bigint,
+    "date": lambda text: date.fromisoformat(text).isoformat(),
+    "timestamptz": lambda text: datetime.fromisoformat(text).astimezone(UTC).isoformat(),
 }
 
 
 def _check_type(value: str, kind: str) -> None:
     try:
-        _PARSERS[kind](value)
-    except ValueError:
-        raise CursorInvalid("the cursor belongs to another list or sort order", field="page") from None
+        good = _CANONICAL[kind](value) == value
+    except (ValueError, OverflowError):
+        good = False
+    if not good:
+        raise CursorInvalid("the cursor belongs to another list or sort order", field="page")
 
 
 def _decode(cursor: str, field: str) -> tuple[str, ...]:
     try:
         parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        json.dumps(parts, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, binascii.Error, RecursionError):
         parts = None
     if not isinstance(parts, list) or not parts or not all(isinstance(p, str) and "\0" not in p for p in parts):

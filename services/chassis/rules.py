@@ -8,6 +8,7 @@ from uuid import UUID
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+
 from portico.common.v1 import rules_pb2
 
 Check = Callable[[Any, str], Iterator[tuple[str, str]]]

@@ -131,8 +131,9 @@ async def mounted(
             },
         }.items()
     ]
+    stopping = asyncio.Event()
     for task in tasks:
-        task.add_done_callback(lambda done: _ended(done, failed))
+        task.add_done_callback(lambda done: _ended(done, failed, stopping))
     for name in ("", full_name):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
     log.info("ready", extra={"listen": settings.listen})
@@ -142,6 +143,7 @@ async def mounted(
         log.info("draining")
         await healthy.enter_graceful_shutdown()
         await server.stop(_DRAIN_SECONDS)
+        stopping.set()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -191,7 +193,9 @@ async def _events(service: str, amqp_url: str, db: Database, inbox: consume.Inbo
         await asyncio.sleep(wait)
 
 
-def _ended(task: "asyncio.Task[None]", failed: asyncio.Event) -> None:
-    if not task.cancelled():
-        log.error("a background task ended", exc_info=task.exception(), extra={"task": task.get_name()})
+def _ended(task: "asyncio.Task[None]", failed: asyncio.Event, stopping: asyncio.Event) -> None:
+    # A task cancelled by a library, not by us, has ended all the same.
+    if not stopping.is_set():
+        cause = None if task.cancelled() else task.exception()
+        log.error("a background task ended", exc_info=cause, extra={"task": task.get_name()})
         failed.set()

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from portico.domains.v1 import domains_pb2_grpc
-
 from services.chassis.db import Database
 from services.chassis.run import serve
 from services.domains import settings

@@ -6,7 +6,6 @@ from uuid import UUID
 from portico.billing.v1 import events_pb2 as billing_events
 from portico.identity.v1 import events_pb2 as identity_events
 from portico.identity.v1 import identity_pb2
-
 from services.chassis import times
 from services.chassis.consume import Consumer, Meta, on
 from services.chassis.db import Tx

@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict
+
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, events_pb2
-
 from services.chassis import audit, idempotency, outbox, times
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx

@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from portico.domains.v1 import events_pb2
-
 from services.chassis import audit, jobs, outbox, times
 from services.chassis.actor import system
 from services.chassis.db import Row, Tx

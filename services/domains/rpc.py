@@ -6,7 +6,6 @@ from uuid import UUID
 
 from portico.domains.v1 import domains_pb2 as pb
 from portico.domains.v1 import domains_pb2_grpc
-
 from services.chassis import operations, pages, times
 from services.chassis.db import Row
 from services.chassis.grpc import Call, requires
@@ -22,7 +21,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         self.db = app.db
 
     @requires("domains.read")
-    async def GetDashboard(self, req: pb.GetDashboardRequest, call: Call) -> pb.GetDashboardResponse:  # noqa: N802
+    async def GetDashboard(self, req: pb.GetDashboardRequest, call: Call) -> pb.GetDashboardResponse:
         account, resources, limit = call.actor.account_id, call.scope.resources, req.limit or 5
         within = timedelta(days=req.expiring_within_days or 60)
         async with self.db.transaction(isolation="repeatable_read") as tx:
@@ -36,7 +35,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         )
 
     @requires("domains.read")
-    async def ListDomains(self, req: pb.ListDomainsRequest, call: Call) -> pb.ListDomainsResponse:  # noqa: N802
+    async def ListDomains(self, req: pb.ListDomainsRequest, call: Call) -> pb.ListDomainsResponse:
         sort = pb.DomainSortField.Name(req.sort).removeprefix("DOMAIN_SORT_FIELD_")
         rows, info = await store.list_domains(
             self.db,
@@ -51,12 +50,12 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         return pb.ListDomainsResponse(domains=map(to_pb, rows), page=info)
 
     @requires("domains.read")
-    async def BatchGetDomains(self, req: pb.BatchGetDomainsRequest, call: Call) -> pb.BatchGetDomainsResponse:  # noqa: N802
+    async def BatchGetDomains(self, req: pb.BatchGetDomainsRequest, call: Call) -> pb.BatchGetDomainsResponse:
         rows = await store.by_ids(self.db, call.actor.account_id, call.scope.resources, _ids(req.ids))
         return pb.BatchGetDomainsResponse(domains=map(to_pb, rows))
 
     @requires("domains.read")
-    async def GetDomainByName(self, req: pb.GetDomainByNameRequest, call: Call) -> pb.Domain:  # noqa: N802
+    async def GetDomainByName(self, req: pb.GetDomainByNameRequest, call: Call) -> pb.Domain:
         name = parse(req.name)
         row = await store.by_name(self.db, call.actor.account_id, call.scope.resources, name.ascii)
         if row is None:
@@ -64,7 +63,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         return to_pb(row)
 
     @requires(None)
-    async def CheckAvailability(self, req: pb.CheckAvailabilityRequest, _: Call) -> pb.CheckAvailabilityResponse:  # noqa: N802
+    async def CheckAvailability(self, req: pb.CheckAvailabilityRequest, _: Call) -> pb.CheckAvailabilityResponse:
         checked = await orders.check(self.app, list(req.names))
         return pb.CheckAvailabilityResponse(
             items=[
@@ -81,7 +80,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         )
 
     @requires("domains.order")
-    async def RegisterDomains(self, req: pb.RegisterDomainsRequest, call: Call) -> pb.RegisterDomainsResponse:  # noqa: N802
+    async def RegisterDomains(self, req: pb.RegisterDomainsRequest, call: Call) -> pb.RegisterDomainsResponse:
         for index, host in enumerate(req.nameservers):
             if host.count(".") < 2 or host != host.lower().strip("."):
                 raise DomainInvalid("is no host name", field=f"nameservers[{index}]", name=host)
@@ -107,12 +106,12 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         )
 
     @requires("domains.authcode")
-    async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:  # noqa: N802
+    async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
         code = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id))
         return pb.RequestAuthCodeResponse(delivery=pb.AUTH_CODE_DELIVERY_SHOWN, code=code)
 
     @requires("dns.read")
-    async def BatchGetZones(self, req: pb.BatchGetZonesRequest, call: Call) -> pb.BatchGetZonesResponse:  # noqa: N802
+    async def BatchGetZones(self, req: pb.BatchGetZonesRequest, call: Call) -> pb.BatchGetZonesResponse:
         rows = await zones.of_domains(self.db, call.actor.account_id, call.scope.resources, _ids(req.domain_ids))
         return pb.BatchGetZonesResponse(
             zones=[
@@ -128,7 +127,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         )
 
     @requires("dns.read")
-    async def ListRecordSets(self, req: pb.ListRecordSetsRequest, call: Call) -> pb.ListRecordSetsResponse:  # noqa: N802
+    async def ListRecordSets(self, req: pb.ListRecordSetsRequest, call: Call) -> pb.ListRecordSetsResponse:
         found = await zones.record_set_pages(
             self.db, call.actor.account_id, call.scope.resources, _ids(req.zone_ids), pages.read(req.page)
         )
@@ -154,14 +153,14 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         )
 
     @requires("domains.read")
-    async def ListOperations(self, req: pb.ListOperationsRequest, call: Call) -> pb.ListOperationsResponse:  # noqa: N802
+    async def ListOperations(self, req: pb.ListOperationsRequest, call: Call) -> pb.ListOperationsResponse:
         rows, info = await operations.list_page(
             self.db, call.actor.account_id, state_names(req.states), pages.read(req.page), call.scope.resources
         )
         return pb.ListOperationsResponse(operations=map(operations.to_pb, rows), page=info)
 
     @requires("domains.read")
-    async def BatchGetOperations(self, req: pb.BatchGetOperationsRequest, call: Call) -> pb.BatchGetOperationsResponse:  # noqa: N802
+    async def BatchGetOperations(self, req: pb.BatchGetOperationsRequest, call: Call) -> pb.BatchGetOperationsResponse:
         rows = await operations.by_ids(self.db, call.actor.account_id, _ids(req.ids), call.scope.resources)
         return pb.BatchGetOperationsResponse(operations=map(operations.to_pb, rows))
 

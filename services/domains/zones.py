@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
-
 from services.chassis import jobs
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import RUNNING, SUCCEEDED, WAITING

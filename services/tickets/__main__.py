@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from portico.tickets.v1 import tickets_pb2_grpc
-
 from services.chassis.db import Database
 from services.chassis.run import serve
 from services.tickets import settings

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from portico.domains.v1 import events_pb2
-
 from services.chassis.actor import system
 from services.chassis.consume import Consumer, Meta, on
 from services.chassis.db import Tx

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from portico.tickets.v1 import tickets_pb2 as pb
 from portico.tickets.v1 import tickets_pb2_grpc
-
 from services.chassis import pages, times
 from services.chassis.grpc import Call, requires
 from services.tickets import store
@@ -17,7 +16,7 @@ class TicketsRpc(tickets_pb2_grpc.TicketsServiceServicer):
         self.db = app.db
 
     @requires("tickets.read")
-    async def GetDashboard(self, req: pb.GetDashboardRequest, call: Call) -> pb.GetDashboardResponse:  # noqa: N802
+    async def GetDashboard(self, req: pb.GetDashboardRequest, call: Call) -> pb.GetDashboardResponse:
         account, resources = call.actor.account_id, call.scope.resources
         async with self.db.transaction(isolation="repeatable_read") as tx:
             rows = await store.newest_open(tx, account, resources, req.limit or 5)
@@ -25,7 +24,7 @@ class TicketsRpc(tickets_pb2_grpc.TicketsServiceServicer):
         return pb.GetDashboardResponse(tickets=map(to_pb, rows), open_total=total)
 
     @requires("tickets.read")
-    async def ListTickets(self, req: pb.ListTicketsRequest, call: Call) -> pb.ListTicketsResponse:  # noqa: N802
+    async def ListTickets(self, req: pb.ListTicketsRequest, call: Call) -> pb.ListTicketsResponse:
         rows, info = await store.list_tickets(
             self.db,
             call.actor.account_id,
@@ -37,13 +36,13 @@ class TicketsRpc(tickets_pb2_grpc.TicketsServiceServicer):
         return pb.ListTicketsResponse(tickets=map(to_pb, rows), page=info)
 
     @requires("tickets.read")
-    async def BatchGetTickets(self, req: pb.BatchGetTicketsRequest, call: Call) -> pb.BatchGetTicketsResponse:  # noqa: N802
+    async def BatchGetTickets(self, req: pb.BatchGetTicketsRequest, call: Call) -> pb.BatchGetTicketsResponse:
         ids = [UUID(text) for text in req.ids]
         rows = await store.by_ids(self.db, call.actor.account_id, call.scope.resources, ids)
         return pb.BatchGetTicketsResponse(tickets=map(to_pb, rows))
 
     @requires("tickets.read")
-    async def ListMessages(self, req: pb.ListMessagesRequest, call: Call) -> pb.ListMessagesResponse:  # noqa: N802
+    async def ListMessages(self, req: pb.ListMessagesRequest, call: Call) -> pb.ListMessagesResponse:
         ids = [UUID(text) for text in req.ticket_ids]
         found = await store.message_pages(
             self.db, call.actor.account_id, call.scope.resources, ids, pages.read(req.page)

@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
-
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
 
@@ -108,7 +107,8 @@ async def insert_ticket(
     ticket_id: UUID | None = await tx.fetchval(
         """INSERT INTO tickets (account_id, subject, state, department_id, priority, related_type, related_id, order_id,
                                 opened_at, updated_at, closed_at)
-           SELECT $1, $2, $3, d.id, $5, $6, $7, $8, $9, $9, CASE WHEN $3 = 'CLOSED' THEN $9 END
+           SELECT $1, $2, $3::text, d.id, $5, $6, $7, $8, $9::timestamptz, $9::timestamptz,
+                  CASE WHEN $3::text = 'CLOSED' THEN $9::timestamptz END
            FROM departments d WHERE d.code = $4
            ON CONFLICT (order_id) DO NOTHING RETURNING id""",
         account_id,

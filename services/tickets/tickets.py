@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import UUID
 
 from portico.tickets.v1 import events_pb2, tickets_pb2
-
 from services.chassis import audit, outbox, times
 from services.chassis.actor import Actor
 from services.chassis.db import Row, Tx

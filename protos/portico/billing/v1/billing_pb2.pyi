@@ -105,6 +105,7 @@ class InvoiceLine(_message.Message):
     """What the line is for: "Domain" or "HostingService", and its id."""
     subject_id: _builtins.str
     period_months: _builtins.int
+    """The whole period that the line pays for, whatever the quantity; 0 when none."""
     @_builtins.property
     def net(self) -> _common_pb2.Money: ...
     @_builtins.property
@@ -254,7 +255,9 @@ class Balance(_message.Message):
     @_builtins.property
     def overdue(self) -> _common_pb2.Money: ...
     @_builtins.property
-    def credit(self) -> _common_pb2.Money: ...
+    def credit(self) -> _common_pb2.Money:
+        """Unset for whoever sees only named invoices: credit is no invoice's but the account's."""
+
     def __init__(
         self,
         *,

@@ -101,7 +101,8 @@ class BillingServiceServicer:
 
     def PayInvoices(self, request, context):
         """Pays invoices from the account's credit: all of them or none. billing.pay
-        INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, IDEMPOTENCY_CONFLICT.
+        INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, AMOUNT_MISMATCH, AMOUNT_INVALID, CURRENCIES_MIXED,
+        IDEMPOTENCY_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

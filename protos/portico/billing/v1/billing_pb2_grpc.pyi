@@ -43,7 +43,8 @@ class BillingServiceStub:
     """Outstanding, overdue and credit, per currency. billing.read"""
     PayInvoices: _grpc.UnaryUnaryMultiCallable[_billing_pb2.PayInvoicesRequest, _billing_pb2.PayInvoicesResponse]
     """Pays invoices from the account's credit: all of them or none. billing.pay
-    INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, IDEMPOTENCY_CONFLICT.
+    INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, AMOUNT_MISMATCH, AMOUNT_INVALID, CURRENCIES_MIXED,
+    IDEMPOTENCY_CONFLICT.
     """
     ListPrices: _grpc.UnaryUnaryMultiCallable[_billing_pb2.ListPricesRequest, _billing_pb2.ListPricesResponse]
     """The price list; needs a signed-in user, no grant."""
@@ -63,7 +64,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Outstanding, overdue and credit, per currency. billing.read"""
     PayInvoices: _aio.UnaryUnaryMultiCallable[_billing_pb2.PayInvoicesRequest, _billing_pb2.PayInvoicesResponse]  # type: ignore[assignment]
     """Pays invoices from the account's credit: all of them or none. billing.pay
-    INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, IDEMPOTENCY_CONFLICT.
+    INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, AMOUNT_MISMATCH, AMOUNT_INVALID, CURRENCIES_MIXED,
+    IDEMPOTENCY_CONFLICT.
     """
     ListPrices: _aio.UnaryUnaryMultiCallable[_billing_pb2.ListPricesRequest, _billing_pb2.ListPricesResponse]  # type: ignore[assignment]
     """The price list; needs a signed-in user, no grant."""
@@ -110,7 +112,8 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_billing_pb2.PayInvoicesResponse, _abc.Awaitable[_billing_pb2.PayInvoicesResponse]]:
         """Pays invoices from the account's credit: all of them or none. billing.pay
-        INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, IDEMPOTENCY_CONFLICT.
+        INSUFFICIENT_CREDIT, INVOICE_NOT_FOUND, INVOICE_NOT_OPEN, AMOUNT_MISMATCH, AMOUNT_INVALID, CURRENCIES_MIXED,
+        IDEMPOTENCY_CONFLICT.
         """
 
     @_abc_1.abstractmethod

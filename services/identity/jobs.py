@@ -1,0 +1,32 @@
+"""The calls to the mail server, and what runs on a clock."""
+
+from datetime import UTC, datetime, timedelta
+
+from services.chassis.jobs import Handler, LeasedJob, Periodic, RetryLater
+from services.identity import emails, store
+from services.identity.app import App
+
+_SESSIONS_KEPT = timedelta(days=90)
+
+
+async def send_email(job: LeasedJob, app: App) -> None:
+    if app.mailer is None:
+        raise RetryLater(300, cause="there is no mail server any more")
+    await emails.deliver(app.db, app.mailer, job, datetime.now(UTC))
+
+
+async def queue_waiting_emails(app: App) -> None:
+    if app.mailer is not None:
+        await emails.queue_waiting(app.db, datetime.now(UTC))
+
+
+async def purge(app: App) -> None:
+    now = datetime.now(UTC)
+    await store.purge(app.db, now, now - _SESSIONS_KEPT)
+
+
+JOBS: dict[str, Handler] = {emails.SEND: send_email}
+PERIODIC: dict[str, Periodic] = {
+    "queue waiting e-mails": (60.0, queue_waiting_emails),
+    "purge sign-ins": (3600.0, purge),
+}

@@ -1,0 +1,80 @@
+"""Hands mail to an SMTP server."""
+
+import asyncio
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from services.chassis.config import ConfigError
+
+
+class Refused(Exception):
+    """The server will not take this mail, now or ever (5xx)."""
+
+
+class Undelivered(Exception):
+    """The server was away or asks to try later."""
+
+
+class Mailer(Protocol):
+    async def send(self, *, message_id: str, recipient: str, subject: str, body: str) -> None:
+        """Refused, Undelivered. A repeat carries the same Message-ID, by which readers recognise it."""
+
+
+class SmtpMailer:
+    """`url`: smtp://user:password@host:587 (STARTTLS whenever the server offers it, always before a password) or
+    smtps://host:465."""
+
+    def __init__(self, url: str, sender: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+            raise ConfigError("SMTP_URL must look like smtp://user:password@host:port or smtps://…")
+        self._tls = parts.scheme == "smtps"
+        self._host, self._port = parts.hostname, parts.port or (465 if self._tls else 25)
+        self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._sender = sender
+        self._domain = parseaddr(sender)[1].partition("@")[2]
+
+    async def send(self, *, message_id: str, recipient: str, subject: str, body: str) -> None:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self._sender, recipient, subject
+        message["Message-ID"], message["Date"] = f"<{message_id}@{self._domain}>", formatdate()
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(body)
+        await asyncio.to_thread(self._send, message)
+
+    def _send(self, message: EmailMessage) -> None:
+        context = ssl.create_default_context()
+        try:
+            with (
+                smtplib.SMTP_SSL(self._host, self._port, timeout=20, context=context)
+                if self._tls
+                else smtplib.SMTP(self._host, self._port, timeout=20)
+            ) as server:
+                if not self._tls:
+                    server.ehlo()
+                    if server.has_extn("starttls"):
+                        server.starttls(context=context)
+                    elif self._login:
+                        raise Undelivered("the server offers no TLS, and a password must not travel without it")
+                if self._login:
+                    server.login(*self._login)
+                server.send_message(message)
+        except smtplib.SMTPAuthenticationError as error:
+            # Ours to mend, not the mail's fault.
+            raise Undelivered(f"the server refuses our login ({error.smtp_code})") from error
+        except smtplib.SMTPRecipientsRefused as error:
+            code, text = next(iter(error.recipients.values()))
+            raise _judged(code, text) from error
+        except smtplib.SMTPResponseException as error:
+            raise _judged(error.smtp_code, error.smtp_error) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise Undelivered(repr(error)) from error
+
+
+def _judged(code: int, text: bytes | str) -> Exception:
+    said = f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
+    return Refused(said) if code >= 500 else Undelivered(said)

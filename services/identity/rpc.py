@@ -1,0 +1,153 @@
+"""Between the protos and the use cases."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from portico.common.v1 import common_pb2
+from portico.identity.v1 import identity_pb2 as pb
+from portico.identity.v1.identity_pb2_grpc import IdentityServiceServicer
+from services.chassis import pages
+from services.chassis.actor import Grant
+from services.chassis.db import Row
+from services.chassis.grpc import Call, public, requires
+from services.chassis.times import to_pb
+from services.identity import accounts, contacts, credentials, emails, event_log, log_store, sessions
+from services.identity.app import App
+from services.identity.people import Contact, User
+from services.identity.wire import account_to_pb
+
+
+class IdentityRpc(IdentityServiceServicer):
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    @public
+    async def Authenticate(self, request: pb.AuthenticateRequest, call: Call) -> pb.AuthenticateResponse:
+        found = await credentials.authenticate(
+            self._app.db, self._app.tokens, request.credential, ip=request.ip, now=call.now
+        )
+        return pb.AuthenticateResponse(
+            user=_user(found.user),
+            memberships=[
+                pb.Membership(
+                    contact=_contact(membership.contact, membership.grants),
+                    actor_token=membership.actor_token,
+                    actor_token_expires_at=to_pb(membership.actor_token_expires_at),
+                )
+                for membership in found.memberships
+            ],
+            credential_kind=found.kind,
+        )
+
+    @public
+    async def CreateSession(self, request: pb.CreateSessionRequest, call: Call) -> pb.CreateSessionResponse:
+        made = await sessions.sign_in(
+            self._app.db,
+            self._app.hasher,
+            request.email,
+            request.password,
+            ip=request.ip,
+            user_agent=request.user_agent,
+            now=call.now,
+        )
+        return pb.CreateSessionResponse(secret=made.secret, expires_at=to_pb(made.expires_at))
+
+    @public
+    async def EndSession(self, request: pb.EndSessionRequest, call: Call) -> pb.EndSessionResponse:
+        await sessions.end(self._app.db, request.secret, call.now)
+        return pb.EndSessionResponse()
+
+    @requires(None)
+    async def GetDashboard(self, request: pb.GetDashboardRequest, call: Call) -> pb.GetDashboardResponse:
+        codes = await accounts.warnings(self._app.db, call.actor, call.now)
+        return pb.GetDashboardResponse(warnings=[pb.SecurityWarning(code=code) for code in codes])
+
+    @requires("account.read")
+    async def GetAccount(self, request: pb.GetAccountRequest, call: Call) -> pb.Account:
+        return account_to_pb(await accounts.get(self._app.db, call.actor, call.scope))
+
+    @requires(None)
+    async def ListContacts(self, request: pb.ListContactsRequest, call: Call) -> pb.ListContactsResponse:
+        found = await contacts.visible(self._app.db, call.actor, call.now)
+        return pb.ListContactsResponse(contacts=[_contact(c, c.grants(call.now)) for c in found])
+
+    @requires("log.read")
+    async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
+        page = pages.read(request.page)
+        rows = await event_log.page(
+            self._app.db, call.actor, call.scope, action=request.action, search=request.search, page=page
+        )
+        kept, info = page.cut(rows, log_store.cursor)
+        return pb.ListEventsResponse(events=map(_event, kept), page=info)
+
+    @requires("emails.read")
+    async def ListEmails(self, request: pb.ListEmailsRequest, call: Call) -> pb.ListEmailsResponse:
+        page = pages.read(request.page)
+        kept, info = page.cut(await emails.page(self._app.db, call.actor, call.scope, page), _created)
+        return pb.ListEmailsResponse(emails=map(_email, kept), page=info)
+
+
+_STATES = {"queued": pb.EMAIL_STATE_QUEUED, "sent": pb.EMAIL_STATE_SENT, "failed": pb.EMAIL_STATE_FAILED}
+
+
+def _user(user: User) -> pb.User:
+    return pb.User(id=str(user.id), email=user.email, name=user.name, locale=user.locale)
+
+
+def _contact(contact: Contact, grants: Iterable[Grant]) -> pb.Contact:
+    return pb.Contact(
+        id=str(contact.id),
+        account_id=str(contact.account_id),
+        account_number=contact.account_number,
+        account_name=contact.account_name,
+        user=_user(contact.user),
+        role=contact.role,
+        grants=[
+            pb.Grant(
+                permission=grant.permission,
+                resources=sorted(map(str, grant.resources or ())),
+                expires_at=to_pb(grant.expires_at),
+            )
+            for grant in grants
+        ],
+        denied_fields=contact.denied_fields,
+        since=to_pb(contact.since),
+    )
+
+
+def _event(row: Row) -> pb.Event:
+    return pb.Event(
+        id=str(row["id"]),
+        occurred_at=to_pb(row["occurred_at"]),
+        actor=common_pb2.ActorRef(
+            kind=row["actor_kind"],
+            id=row["actor_id"],
+            label=row["actor_label"],
+            ip=row["actor_ip"],
+            contact_id=row["actor_contact_id"],
+        ),
+        action=row["action"],
+        subject_type=row["subject_type"],
+        subject_id=row["subject_id"],
+        subject_label=row["subject_label"],
+        before_json=row["before_json"],
+        after_json=row["after_json"],
+    )
+
+
+def _email(row: Row) -> pb.Email:
+    return pb.Email(
+        id=str(row["id"]),
+        created_at=to_pb(row["created_at"]),
+        sent_at=to_pb(row["sent_at"]),
+        recipient=row["recipient"],
+        subject=row["subject"],
+        body=row["body"],
+        state=_STATES[row["state"]],
+        category=row["category"],
+    )
+
+
+def _created(row: Row) -> tuple[datetime, UUID]:
+    return row["created_at"], row["id"]

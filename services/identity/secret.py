@@ -1,0 +1,17 @@
+"""Secrets that we give out: 256 random bits with a telling prefix; only their SHA-256 is kept."""
+
+import hashlib
+import secrets
+
+SESSION = "ps_"
+TOKEN = "pt_"  # noqa: S105 - a prefix
+
+
+def make(prefix: str) -> str:
+    """A new secret, to be shown once."""
+    return prefix + secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> bytes:
+    """What is stored and looked up. No slow hash: 256 random bits cannot be guessed."""
+    return hashlib.sha256(secret.encode()).digest()

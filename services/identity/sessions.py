@@ -1,0 +1,88 @@
+"""Sign-in with e-mail and password, and the sessions it opens."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.chassis import audit
+from services.chassis.actor import Actor
+from services.chassis.db import Database, Row, Tx
+from services.chassis.errors import Unauthenticated
+from services.identity import secret, store, throttle
+from services.identity.passwords import Hasher
+
+log = logging.getLogger(__name__)
+#: A session ends this long after it began, whatever is done with it.
+LIFE = timedelta(days=30)
+#: And this long after its last use.
+IDLE = timedelta(days=7)
+
+
+class SignInFailed(Unauthenticated):
+    """The same for a wrong password and for an address that nobody has."""
+
+    reason = "SIGN_IN_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """`secret` is shown this once."""
+
+    secret: str
+    expires_at: datetime
+
+
+async def sign_in(
+    db: Database, hasher: Hasher, email: str, password: str, *, ip: str, user_agent: str, now: datetime
+) -> NewSession:
+    """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
+    email = email.strip()
+    await throttle.spend(db, email, ip, now)
+    user = await store.user_by_email(db, email)
+    if not await hasher.matches(user["password_hash"] if user else None, password) or user is None:
+        log.info("a sign-in failed", extra={"ip": ip, "known": user is not None})
+        if user is not None:
+            async with db.transaction() as tx:
+                await _tell_accounts(tx, user["id"], user["email"], None, ip, "user.sign_in_failed")
+        raise SignInFailed("the address or the password is wrong")
+    fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
+    made = NewSession(secret.make(secret.SESSION), now + LIFE)
+    async with db.transaction() as tx:
+        # The password may have been changed, and the sessions ended for it, while we were hashing.
+        if await store.lock_password(tx, user["id"]) != user["password_hash"]:
+            raise SignInFailed("the address or the password is wrong")
+        if fresh is not None:
+            await store.set_password(tx, user["id"], fresh)
+        await store.add_session(tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at)
+        await throttle.restore(tx, email)
+        await _tell_accounts(tx, user["id"], user["email"], user, ip, "user.signed_in")
+    return made
+
+
+async def end(db: Database, session_secret: str, now: datetime) -> None:
+    """Ends the session of this secret; an unknown or ended one changes nothing."""
+    async with db.transaction() as tx:
+        ended = await store.end_session(tx, secret.digest(session_secret), now)
+        if ended is not None:
+            await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], "user.signed_out")
+
+
+async def _tell_accounts(tx: Tx, user_id: UUID, email: str, user: Row | None, ip: str, action: str) -> None:
+    """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
+    for account_id, contact_id in await store.accounts_of_user(tx, user_id):
+        if user is None:
+            # Nobody has proven to be the user, so it is not the actor.
+            actor = Actor(kind="system", id="identity", label="identity", account_id=account_id, ip=ip)
+        else:
+            actor = Actor(
+                kind="user",
+                id=str(user_id),
+                label=email,
+                account_id=account_id,
+                user_id=user_id,
+                contact_id=contact_id,
+                locale=user["locale"],
+                ip=ip,
+            )
+        await audit.record(tx, actor, action, subject=("User", user_id, email))

@@ -1,0 +1,33 @@
+"""What the identity service is told by its environment."""
+
+from dataclasses import dataclass
+
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from services.chassis.config import ConfigError, Env
+from services.chassis.run import ServiceSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    service: ServiceSettings
+    actor_key: OKPKey
+    smtp_url: str | None
+    mail_from: str
+
+    @classmethod
+    def read(cls, env: Env) -> "Settings":
+        """ACTOR_KEY_FILE is an Ed25519 private key in PKCS8 PEM; ConfigError when it is not."""
+        try:
+            key = OKPKey.import_key(env.path("ACTOR_KEY_FILE").read_text())
+        except (OSError, ValueError, JoseError) as error:
+            raise ConfigError(f"ACTOR_KEY_FILE is not usable: {error}") from None
+        if not key.is_private or key.curve_name != "Ed25519":
+            raise ConfigError("ACTOR_KEY_FILE must hold an Ed25519 private key")
+        return cls(
+            ServiceSettings.read(env),
+            key,
+            env.optional("SMTP_URL"),
+            env.text("MAIL_FROM", "Portico <no-reply@portico.example>"),
+        )

@@ -1,0 +1,376 @@
+"""All SQL of accounts, users, contacts, credentials and e-mails. The event log's stands in log_store.py."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.chassis.db import Queryable, Row, Tx
+from services.chassis.pages import Page
+from services.identity import access
+from services.identity.people import Account, Contact, Profile, User
+
+# -- accounts
+
+
+async def add_account(tx: Tx, account_id: UUID | None, profile: Profile) -> Account:
+    row = await tx.fetchrow(
+        """INSERT INTO accounts (id, number, kind, name, email, country, currency, locale, tax_number, phone,
+                                 postal_code, city, street)
+           VALUES (coalesce($1, uuidv7()), 'P-' || nextval('account_numbers'),
+                   $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *""",
+        account_id,
+        profile.kind,
+        profile.name,
+        profile.email,
+        profile.country,
+        profile.currency,
+        profile.locale,
+        profile.tax_number,
+        profile.phone,
+        profile.postal_code,
+        profile.city,
+        profile.street,
+    )
+    assert row is not None
+    return _account(row)
+
+
+async def account(q: Queryable, account_id: UUID, resources: list[UUID] | None) -> Account | None:
+    row = await q.fetchrow(
+        "SELECT * FROM accounts WHERE id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2))", account_id, resources
+    )
+    return None if row is None else _account(row)
+
+
+async def security_facts(q: Queryable, account_id: UUID, user_id: UUID | None, now: datetime) -> Row:
+    row = await q.fetchrow(
+        """SELECT EXISTS (SELECT FROM factors WHERE user_id = $2) AS has_factor,
+                  count(*) FILTER (WHERE role = 'owner') AS owners, count(*) AS contacts
+           FROM contacts WHERE account_id = $1 AND (expires_at IS NULL OR expires_at > $3)""",
+        account_id,
+        user_id,
+        now,
+    )
+    assert row is not None
+    return row
+
+
+def _account(row: Row) -> Account:
+    profile = Profile(**{name: row[name] for name in Profile.__dataclass_fields__})
+    return Account(row["id"], row["number"], profile, row["created_at"])
+
+
+# -- users
+
+
+async def add_user(tx: Tx, user_id: UUID | None, email: str, name: str, locale: str, password_hash: str) -> UUID | None:
+    """None when the address is taken."""
+    added: UUID | None = await tx.fetchval(
+        """INSERT INTO users (id, email, name, locale, password_hash)
+           VALUES (coalesce($1, uuidv7()), $2, $3, $4, $5) ON CONFLICT (email) DO NOTHING RETURNING id""",
+        user_id,
+        email,
+        name,
+        locale,
+        password_hash,
+    )
+    return added
+
+
+async def email_of_user(q: Queryable, user_id: UUID) -> str:
+    return str(await q.fetchval("SELECT email FROM users WHERE id = $1", user_id))
+
+
+async def user_by_email(q: Queryable, email: str) -> Row | None:
+    return await q.fetchrow("SELECT id, email, locale, password_hash FROM users WHERE email = $1::text::citext", email)
+
+
+async def lock_password(tx: Tx, user_id: UUID) -> str | None:
+    found: str | None = await tx.fetchval("SELECT password_hash FROM users WHERE id = $1 FOR UPDATE", user_id)
+    return found
+
+
+async def set_password(tx: Tx, user_id: UUID, password_hash: str) -> None:
+    await tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)
+
+
+async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest: datetime) -> datetime | None:
+    """None when paid for; else when the allowance is whole again."""
+    paid = await tx.fetchval(
+        """INSERT INTO guesses AS g (key, whole_at) VALUES ($1, $2::timestamptz + $3)
+           ON CONFLICT (key) DO UPDATE SET whole_at = greatest(g.whole_at, $2) + $3
+           WHERE greatest(g.whole_at, $2) + $3 <= $4 RETURNING true""",
+        key,
+        now,
+        every,
+        latest,
+    )
+    if paid:
+        return None
+    whole_at: datetime = await tx.fetchval("SELECT whole_at FROM guesses WHERE key = $1", key)
+    return whole_at
+
+
+async def forget_guesses(tx: Tx, key: str) -> None:
+    await tx.execute("DELETE FROM guesses WHERE key = $1", key)
+
+
+# -- contacts
+
+
+_CONTACT = """SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
+                     c.denied_fields, c.created_at, u.id AS user_id, u.email, u.name, u.locale
+              FROM contacts c JOIN accounts a ON a.id = c.account_id JOIN users u ON u.id = c.user_id"""
+
+
+async def add_contact(
+    tx: Tx,
+    contact_id: UUID | None,
+    account_id: UUID,
+    user_id: UUID,
+    role: str,
+    grants: list[dict[str, Any]],
+    denied_fields: list[str],
+    expires_at: datetime | None,
+) -> UUID | None:
+    """None when the user is a contact of the account already."""
+    added: UUID | None = await tx.fetchval(
+        """INSERT INTO contacts (id, account_id, user_id, role, grants, denied_fields, expires_at)
+           VALUES (coalesce($1, uuidv7()), $2, $3, $4, $5, $6, $7)
+           ON CONFLICT (account_id, user_id) DO NOTHING RETURNING id""",
+        contact_id,
+        account_id,
+        user_id,
+        role,
+        grants,
+        denied_fields,
+        expires_at,
+    )
+    return added
+
+
+async def contacts_of_account(
+    q: Queryable, account_id: UUID, resources: list[UUID] | None, now: datetime
+) -> list[Contact]:
+    rows = await q.fetch(
+        f"""{_CONTACT} WHERE c.account_id = $1 AND ($2::uuid[] IS NULL OR c.id = ANY($2))
+              AND (c.expires_at IS NULL OR c.expires_at > $3)
+            ORDER BY c.created_at, c.id""",
+        account_id,
+        resources,
+        now,
+    )
+    return [_contact(row) for row in rows]
+
+
+async def memberships(q: Queryable, user_id: UUID, contact_id: UUID | None, now: datetime) -> list[Contact]:
+    """The user's contacts, or the one named; the default account's first."""
+    rows = await q.fetch(
+        f"""{_CONTACT} WHERE c.user_id = $1 AND ($2::uuid IS NULL OR c.id = $2)
+              AND (c.expires_at IS NULL OR c.expires_at > $3)
+            ORDER BY c.account_id = u.default_account_id DESC NULLS LAST, c.created_at, c.id""",
+        user_id,
+        contact_id,
+        now,
+    )
+    return [_contact(row) for row in rows]
+
+
+async def accounts_of_user(q: Queryable, user_id: UUID) -> list[tuple[UUID, UUID]]:
+    """(account, contact) of each membership."""
+    rows = await q.fetch("SELECT account_id, id FROM contacts WHERE user_id = $1 ORDER BY account_id", user_id)
+    return [(row["account_id"], row["id"]) for row in rows]
+
+
+async def addressee(q: Queryable, account_id: UUID, contact_id: UUID | None, now: datetime) -> Row | None:
+    """The user behind a contact of the account, or, when it is there no more, behind the first owner."""
+    return await q.fetchrow(
+        """SELECT u.id, u.email, u.name FROM contacts c JOIN users u ON u.id = c.user_id
+           WHERE c.account_id = $1 AND (c.id = $2 OR c.role = 'owner')
+             AND (c.expires_at IS NULL OR c.expires_at > $3)
+           ORDER BY c.id = $2 DESC NULLS LAST, c.created_at, c.id LIMIT 1""",
+        account_id,
+        contact_id,
+        now,
+    )
+
+
+def _contact(row: Row) -> Contact:
+    return Contact(
+        row["id"],
+        row["account_id"],
+        row["account_number"],
+        row["account_name"],
+        User(row["user_id"], row["email"], row["name"], row["locale"]),
+        row["role"],
+        access.load(row["grants"]),
+        tuple(row["denied_fields"]),
+        row["created_at"],
+    )
+
+
+# -- sessions and tokens
+
+
+async def add_session(
+    tx: Tx, secret_hash: bytes, user_id: UUID, ip: str, user_agent: str, now: datetime, expires_at: datetime
+) -> UUID:
+    added: UUID = await tx.fetchval(
+        """INSERT INTO sessions (secret_hash, user_id, ip, user_agent, created_at, expires_at, last_used_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $5) RETURNING id""",
+        secret_hash,
+        user_id,
+        ip,
+        user_agent,
+        now,
+        expires_at,
+    )
+    return added
+
+
+async def session(q: Queryable, secret_hash: bytes) -> Row | None:
+    return await q.fetchrow(
+        """SELECT s.id, s.expires_at, s.last_used_at, s.ended_at, u.id AS user_id, u.email, u.name, u.locale
+           FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",
+        secret_hash,
+    )
+
+
+async def end_session(tx: Tx, secret_hash: bytes, now: datetime) -> Row | None:
+    """The session and its user; None when it is unknown or has ended before."""
+    return await tx.fetchrow(
+        """UPDATE sessions s SET ended_at = $2 FROM users u
+           WHERE s.secret_hash = $1 AND s.ended_at IS NULL AND u.id = s.user_id
+           RETURNING s.id, u.id AS user_id, u.email, u.locale, s.ip""",
+        secret_hash,
+        now,
+    )
+
+
+async def add_token(
+    tx: Tx,
+    account_id: UUID,
+    contact_id: UUID,
+    secret_hash: bytes,
+    name: str,
+    grants: list[dict[str, Any]] | None,
+    expires_at: datetime | None,
+) -> UUID | None:
+    """None when the account has no such contact."""
+    added: UUID | None = await tx.fetchval(
+        """INSERT INTO api_tokens (contact_id, secret_hash, name, grants, expires_at)
+           SELECT id, $3, $4, $5, $6 FROM contacts WHERE id = $2 AND account_id = $1 RETURNING id""",
+        account_id,
+        contact_id,
+        secret_hash,
+        name,
+        grants,
+        expires_at,
+    )
+    return added
+
+
+async def token(q: Queryable, secret_hash: bytes) -> Row | None:
+    return await q.fetchrow(
+        """SELECT t.id, t.name AS token_name, t.grants, t.expires_at, t.last_used_at, t.revoked_at, t.contact_id,
+                  u.id AS user_id, u.email, u.name, u.locale
+           FROM api_tokens t JOIN contacts c ON c.id = t.contact_id JOIN users u ON u.id = c.user_id
+           WHERE t.secret_hash = $1""",
+        secret_hash,
+    )
+
+
+async def revoke_token(tx: Tx, account_id: UUID, token_id: UUID, now: datetime) -> Row | None:
+    """`revoked`: whether this call did it. None when the account has no such token."""
+    return await tx.fetchrow(
+        """WITH done AS (UPDATE api_tokens SET revoked_at = $3 WHERE id = $2 AND revoked_at IS NULL
+                         AND contact_id IN (SELECT id FROM contacts WHERE account_id = $1) RETURNING id)
+           SELECT t.name, EXISTS (SELECT FROM done) AS revoked
+           FROM api_tokens t JOIN contacts c ON c.id = t.contact_id WHERE t.id = $2 AND c.account_id = $1""",
+        account_id,
+        token_id,
+        now,
+    )
+
+
+async def touch(q: Queryable, table: str, row_id: UUID, now: datetime) -> None:
+    """Notes the use of a session or token; a clock that runs behind changes nothing."""
+    await q.execute(
+        f"UPDATE {table} SET last_used_at = $2 WHERE id = $1 AND last_used_at IS DISTINCT FROM $2"  # noqa: S608
+        " AND (last_used_at IS NULL OR last_used_at < $2)",
+        row_id,
+        now,
+    )
+
+
+async def purge(q: Queryable, now: datetime, sessions_before: datetime) -> None:
+    """Forgets guesses that no longer count and sessions long over."""
+    await q.execute("DELETE FROM guesses WHERE whole_at < $1", now)
+    await q.execute("DELETE FROM sessions WHERE expires_at < $1", sessions_before)
+
+
+# -- e-mails
+
+
+async def add_email(
+    tx: Tx,
+    account_id: UUID,
+    user_id: UUID,
+    occasion: str,
+    recipient: str,
+    category: str,
+    subject: str,
+    body: str,
+    resources: Sequence[UUID],
+    now: datetime,
+) -> UUID | None:
+    """None when there is a mail on this occasion already."""
+    added: UUID | None = await tx.fetchval(
+        """INSERT INTO emails (account_id, user_id, occasion, recipient, category, subject, body, resources, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (occasion) DO NOTHING RETURNING id""",
+        account_id,
+        user_id,
+        occasion,
+        recipient,
+        category,
+        subject,
+        body,
+        list(resources),
+        now,
+    )
+    return added
+
+
+async def email(q: Queryable, email_id: UUID) -> Row | None:
+    return await q.fetchrow("SELECT * FROM emails WHERE id = $1", email_id)
+
+
+async def settle_email(tx: Tx, email_id: UUID, state: str, error: str, sent_at: datetime | None) -> Row | None:
+    """None when it is settled already."""
+    return await tx.fetchrow(
+        """UPDATE emails SET state = $2, error = $3, sent_at = $4 WHERE id = $1 AND state = 'queued'
+           RETURNING account_id""",
+        email_id,
+        state,
+        error,
+        sent_at,
+    )
+
+
+async def waiting_emails(q: Queryable, since: datetime) -> list[UUID]:
+    rows = await q.fetch("SELECT id FROM emails WHERE state = 'queued' AND created_at >= $1", since)
+    return [row["id"] for row in rows]
+
+
+async def email_page(q: Queryable, account_id: UUID, resources: list[UUID] | None, page: Page) -> list[Row]:
+    after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], 4, descending=True)
+    return await q.fetch(
+        f"""SELECT id, created_at, sent_at, recipient, subject, body, state, category FROM emails
+            WHERE account_id = $1 AND ($2::uuid[] IS NULL OR (resources <> '{{}}' AND resources <@ $2)) AND {after}
+            ORDER BY {order} LIMIT $3""",  # noqa: S608 - the chassis' text
+        account_id,
+        resources,
+        page.limit,
+        *page.args,
+    )

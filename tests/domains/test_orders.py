@@ -1,0 +1,252 @@
+"""The domains service through gRPC, on its own real database, against the sandbox registry over EPP."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import grpc
+import pytest
+
+from portico.billing.v1 import billing_pb2
+from portico.billing.v1 import events_pb2 as billing_events
+from portico.common.v1 import common_pb2
+from portico.domains.v1 import domains_pb2 as pb
+from portico.domains.v1 import domains_pb2_grpc, events_pb2
+from services.domains.app import App
+from services.domains.epp import Registry
+from services.domains.events import CONSUMES
+from services.domains.powerdns import PowerDns
+from services.domains.rpc import DomainsRpc
+from tests import sandbox
+from tests.serving import Database, Serving, holding_all_but, person, serving
+
+EVERY = ("domains.read", "domains.order", "domains.authcode", "dns.read")
+
+
+@pytest.fixture(scope="session")
+async def domains(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
+    with sandbox.registry(run_dir / "orders-registry") as registry:
+        client = Registry(
+            "127.0.0.1",
+            registry.port,
+            registrar="portico",
+            password="portico-epp",
+            ca_file=registry.ca_file,
+        )
+        async with serving(
+            "domains",
+            "portico.domains.v1.DomainsService",
+            await database("domains"),
+            run_dir,
+            make_app=lambda db: App(db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",)),
+            register=lambda server, app: domains_pb2_grpc.add_DomainsServiceServicer_to_server(DomainsRpc(app), server),
+            make_stub=domains_pb2_grpc.DomainsServiceStub,
+            consumes=CONSUMES,
+        ) as running:
+            yield running
+        await client.close()
+
+
+def fresh() -> str:
+    return f"rendel-{uuid4().hex[:12]}.hu"
+
+
+async def ordered(
+    domains: Serving, account: UUID, *names: str, key: str | None = None, years: int = 1
+) -> pb.RegisterDomainsResponse:
+    request = pb.RegisterDomainsRequest(request_id=key or uuid4().hex, names=names, years=years)
+    answer = await domains.call(person(account, *EVERY), "RegisterDomains", request)
+    assert isinstance(answer, pb.RegisterDomainsResponse)
+    return answer
+
+
+async def test_each_wrong_name_of_an_order_is_refused_by_its_index_and_the_others_go_on(domains: Serving) -> None:
+    good, account = fresh(), uuid4()
+    names = ["", "nincs-pont", "a b.hu", good, "a.b.hu", "név.nincsilyen", good.upper(), "-x.hu", "xn--\u00e1.hu"]
+    answer = await ordered(domains, account, *names)
+    assert [item.name for item in answer.order.items] == [good]
+    assert {refusal.index: refusal.reason for refusal in answer.refusals} == {
+        0: "DOMAIN_INVALID",
+        1: "DOMAIN_INVALID",
+        2: "DOMAIN_INVALID",
+        4: "DOMAIN_INVALID",
+        5: "TLD_NOT_SOLD",
+        6: "DOMAIN_REPEATED",
+        7: "DOMAIN_INVALID",
+        8: "DOMAIN_INVALID",
+    }
+    [told] = await domains.told(events_pb2.RegistrationRequested, account)
+    assert [item.name for item in told.items] == [good]
+
+
+async def test_an_order_of_wrong_names_only_writes_nothing(domains: Serving) -> None:
+    account = uuid4()
+    answer = await ordered(domains, account, "nincs-pont")
+    assert not answer.HasField("order")
+    assert await domains.told(events_pb2.RegistrationRequested, account) == []
+    assert await domains.db.fetchval("SELECT count(*) FROM orders WHERE account_id = $1", account) == 0
+
+
+async def test_a_name_in_somebodys_order_is_taken_for_everybody_else(domains: Serving) -> None:
+    name = fresh()
+    await ordered(domains, uuid4(), name)
+    answer = await ordered(domains, uuid4(), name)
+    assert [refusal.reason for refusal in answer.refusals] == ["DOMAIN_TAKEN"]
+
+
+async def test_idn_names_are_stored_in_a_labels_and_shown_in_unicode(domains: Serving) -> None:
+    answer = await ordered(domains, account := uuid4(), f"Árvíztűrő-{uuid4().hex[:6]}.hu")
+    [item] = answer.order.items
+    assert item.name.startswith("xn--")
+    reader = person(account, "domains.read")
+    found = await domains.call(reader, "GetDomainByName", pb.GetDomainByNameRequest(name=item.name))
+    assert found.unicode_name.startswith("árvíztűrő-")
+
+
+async def test_a_period_that_the_tld_does_not_offer_is_refused(domains: Serving) -> None:
+    answer = await ordered(domains, uuid4(), fresh(), years=6)
+    assert [(r.reason, dict(r.metadata)["max"]) for r in answer.refusals] == [("PERIOD_NOT_OFFERED", "5")]
+
+
+async def test_a_repeated_order_answers_the_first_and_another_under_the_same_key_is_refused(domains: Serving) -> None:
+    account, name, key = uuid4(), fresh(), uuid4().hex
+    first = await ordered(domains, account, name, "nincs-pont", key=key)
+    again = await ordered(domains, account, name, "nincs-pont", key=key)
+    assert first == again
+    request = pb.RegisterDomainsRequest(request_id=key, names=[fresh()])
+    refused = await domains.refused(person(account, *EVERY), "RegisterDomains", request)
+    assert refused.reason == "IDEMPOTENCY_CONFLICT"
+    assert len(await domains.told(events_pb2.RegistrationRequested, account)) == 1
+
+
+def paid(account: UUID, order: pb.Order) -> billing_events.InvoicePaid:
+    lines = [billing_pb2.InvoiceLine(subject_type="Domain", subject_id=item.domain_id) for item in order.items]
+    invoice = billing_pb2.Invoice(id=str(uuid4()), lines=lines)
+    return billing_events.InvoicePaid(invoice=invoice, account_id=str(account), order_id=order.id)
+
+
+async def test_payment_of_an_order_starts_each_registration_once(domains: Serving) -> None:
+    account = uuid4()
+    answer = await ordered(domains, account, fresh(), fresh())
+    await domains.hear(paid(account, answer.order), account)
+    await domains.hear(paid(account, answer.order), account)
+    ids = [item.domain_id for item in answer.order.items]
+    jobs = "SELECT count(*) FROM jobs WHERE kind = 'register_domain' AND key = ANY($1)"
+    assert await domains.db.fetchval(jobs, ids) == 2
+    reader = person(account, "domains.read")
+    found = await domains.call(reader, "BatchGetDomains", pb.BatchGetDomainsRequest(ids=ids))
+    assert {d.state for d in found.domains} == {pb.DOMAIN_STATE_PENDING_REGISTRATION}
+
+
+async def test_an_order_that_billing_rejects_ends_failed_and_frees_its_names(domains: Serving) -> None:
+    account, name = uuid4(), fresh()
+    answer = await ordered(domains, account, name)
+    event = billing_events.OrderRejected(order_id=answer.order.id, account_id=str(account), reason="PRICE_MISSING")
+    await domains.hear(event, account)
+    [told] = await domains.told(events_pb2.OrderCompleted, account)
+    assert [(o.registered, o.reason) for o in told.outcomes] == [(False, "PRICE_MISSING")]
+    assert (await ordered(domains, uuid4(), name)).order.items
+
+
+async def seeded(domains: Serving, account: UUID, count: int) -> list[UUID]:
+    """Domains of the account, one expiring later than the other; the last without any date."""
+    start = datetime(2027, 1, 1, tzinfo=UTC)
+    rows = await domains.db.fetch(
+        """INSERT INTO domains (account_id, name, unicode_name, tld, state, state_since, registered_at, expires_at,
+                                auto_renew, nameservers, created_at)
+           SELECT $1, n, n, 'com', CASE WHEN at IS NULL THEN 'PENDING_PAYMENT' ELSE 'ACTIVE' END, $2,
+                  $2, at, true, '{}', $2
+           FROM unnest($3::text[], $4::timestamptz[]) AS s (n, at) RETURNING id""",
+        account,
+        start,
+        [f"d{n:03}-{uuid4().hex[:8]}.com" for n in range(count)],
+        [start + timedelta(days=n % 5) for n in range(count - 1)] + [None],
+    )
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize("sort", [pb.DOMAIN_SORT_FIELD_NAME, pb.DOMAIN_SORT_FIELD_EXPIRES_AT, 3])
+@pytest.mark.parametrize("descending", [False, True])
+async def test_pages_walk_every_order_both_ways_without_gap_or_repeat(
+    domains: Serving, sort: pb.DomainSortField.ValueType, descending: bool
+) -> None:
+    account = uuid4()
+    ids = {str(one) for one in await seeded(domains, account, 23)}
+    reader = person(account, "domains.read")
+
+    async def walk(**first: int) -> list[str]:
+        seen: list[str] = []
+        cursor = ""
+        back = "last" in first
+        while True:
+            page = common_pb2.PageRequest(**first, **({"before": cursor} if back else {"after": cursor}))
+            request = pb.ListDomainsRequest(sort=sort, descending=descending, page=page)
+            answer = await domains.call(reader, "ListDomains", request)
+            found = [d.id for d in answer.domains]
+            seen = found + seen if back else seen + found
+            if not (answer.page.has_previous if back else answer.page.has_next):
+                return seen
+            cursor = answer.page.cursors[0 if back else -1]
+
+    forward = await walk(first=5)
+    assert set(forward) == ids
+    assert len(forward) == len(ids)
+    assert await walk(last=7) == forward
+
+
+async def test_a_grant_on_named_domains_reaches_these_alone_and_orders_nothing(domains: Serving) -> None:
+    account = uuid4()
+    ids = await seeded(domains, account, 5)
+    limited = person(account, *EVERY, resources=frozenset(ids[:2]))
+    mine = {str(one) for one in ids[:2]}
+    listed = await domains.call(limited, "ListDomains", pb.ListDomainsRequest())
+    assert {d.id for d in listed.domains} == mine
+    batch = pb.BatchGetDomainsRequest(ids=[str(one) for one in ids])
+    assert {d.id for d in (await domains.call(limited, "BatchGetDomains", batch)).domains} == mine
+    dashboard = await domains.call(limited, "GetDashboard", pb.GetDashboardRequest())
+    assert sum(count.count for count in dashboard.counts) == 2
+    order = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=[fresh()])
+    assert (await domains.refused(limited, "RegisterDomains", order)).reason == "FORBIDDEN"
+    code = pb.RequestAuthCodeRequest(domain_id=str(ids[4]))
+    assert (await domains.refused(limited, "RequestAuthCode", code)).reason == "DOMAIN_NOT_FOUND"
+    stranger = person(uuid4(), *EVERY)
+    assert not (await domains.call(stranger, "BatchGetDomains", batch)).domains
+
+
+REQUESTS = {
+    "GetDashboard": ("domains.read", pb.GetDashboardRequest()),
+    "ListDomains": ("domains.read", pb.ListDomainsRequest()),
+    "BatchGetDomains": ("domains.read", pb.BatchGetDomainsRequest(ids=[str(uuid4())])),
+    "GetDomainByName": ("domains.read", pb.GetDomainByNameRequest(name="minta.hu")),
+    "RegisterDomains": ("domains.order", pb.RegisterDomainsRequest(request_id="12345678", names=["uj.hu"])),
+    "RequestAuthCode": ("domains.authcode", pb.RequestAuthCodeRequest(domain_id=str(uuid4()))),
+    "BatchGetZones": ("dns.read", pb.BatchGetZonesRequest(domain_ids=[str(uuid4())])),
+    "ListRecordSets": ("dns.read", pb.ListRecordSetsRequest(zone_ids=[str(uuid4())])),
+    "ListOperations": ("domains.read", pb.ListOperationsRequest()),
+    "BatchGetOperations": ("domains.read", pb.BatchGetOperationsRequest(ids=[str(uuid4())])),
+}
+
+
+def test_every_call_of_the_service_is_among_those_that_are_refused_below() -> None:
+    service = pb.DESCRIPTOR.services_by_name["DomainsService"]
+    assert {method.name for method in service.methods} - {"CheckAvailability"} == set(REQUESTS)
+
+
+@pytest.mark.parametrize("method", REQUESTS)
+async def test_each_call_refuses_who_lacks_its_right_and_who_has_no_token(domains: Serving, method: str) -> None:
+    permission, request = REQUESTS[method]
+    refused = await domains.refused(holding_all_but(person(uuid4()), permission), method, request)
+    assert (refused.code, refused.metadata) == (grpc.StatusCode.PERMISSION_DENIED, {"permission": permission})
+    assert (await domains.refused(None, method, request)).code is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_availability_tells_what_each_name_is(domains: Serving) -> None:
+    name = fresh()
+    request = pb.CheckAvailabilityRequest(names=[name, "nincs-pont", "x.nincsilyen"])
+    answer = await domains.call(person(uuid4()), "CheckAvailability", request)
+    assert [(i.available, i.reason) for i in answer.items] == [
+        (True, ""),
+        (False, "DOMAIN_INVALID"),
+        (False, "TLD_NOT_SOLD"),
+    ]
