@@ -24,7 +24,8 @@ async def save_customer(tx: Tx, account_id: UUID, fields: Mapping[str, str], now
            ON CONFLICT (account_id) DO UPDATE SET number = excluded.number, name = excluded.name,
                tax_number = excluded.tax_number, country = excluded.country, postal_code = excluded.postal_code,
                city = excluded.city, street = excluded.street, currency = excluded.currency, locale = excluded.locale,
-               updated_at = excluded.updated_at""",
+               updated_at = excluded.updated_at
+           WHERE customers.updated_at <= excluded.updated_at""",
         account_id,
         *(
             fields[name]

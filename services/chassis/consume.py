@@ -68,11 +68,14 @@ class Inbox:
         self._last: dict[str, asyncio.Task[None]] = {}
         self._bus: Bus | None = None
 
-    async def run(self, bus: Bus) -> None:
-        """Consumes until cancelled or the broker is lost; handlers already running are finished first."""
+    async def start(self, bus: Bus) -> None:
+        """Declares this service's queues and consumes from them; from here on no event passes it by."""
         self._bus = bus
         for key, queue in (await bus.queues(list(self._consumes))).items():
             await queue.consume(partial(self._start, key))
+
+    async def run(self, bus: Bus) -> None:
+        """Until cancelled or the broker is lost; handlers already running are finished first."""
         try:
             await bus.lost.wait()
         finally:

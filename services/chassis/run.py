@@ -22,6 +22,7 @@ from services.chassis.grpc import DeclaredServer, Edge
 
 log = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
+_BROKER_SECONDS = 10.0
 _DAY = 86_400.0
 
 
@@ -116,12 +117,11 @@ async def mounted(
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     reflection.enable_server_reflection((full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     server.add_insecure_port(settings.listen)
-    await server.start()
-    failed = asyncio.Event()
+    failed, connected = asyncio.Event(), asyncio.Event()
     tasks = [
         asyncio.create_task(work, name=name)
         for name, work in {
-            "events": _events(service, settings.amqp_url, db, inbox),
+            "events": _events(service, settings.amqp_url, db, inbox, connected),
             "jobs": worker.run(),
             "purge outbox": jobs.run_periodic(db, "purge outbox", _DAY, lambda _: outbox.purge(db), app),
             "purge inbox": jobs.run_periodic(db, "purge inbox", _DAY, lambda _: consume.purge(db), app),
@@ -134,6 +134,9 @@ async def mounted(
     stopping = asyncio.Event()
     for task in tasks:
         task.add_done_callback(lambda done: _ended(done, failed, stopping))
+    with suppress(TimeoutError):  # without the broker we serve all the same; events wait in the outbox
+        await asyncio.wait_for(connected.wait(), _BROKER_SECONDS)
+    await server.start()
     for name in ("", full_name):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
     log.info("ready", extra={"listen": settings.listen})
@@ -165,18 +168,23 @@ async def _database(service: str, settings: ServiceSettings, migrations: Path) -
             await asyncio.sleep(1)
 
 
-async def _events(service: str, amqp_url: str, db: Database, inbox: consume.Inbox) -> None:
+async def _events(
+    service: str, amqp_url: str, db: Database, inbox: consume.Inbox, connected: asyncio.Event
+) -> None:
     """Relay and consumers over one connection to the broker, made anew whenever it is lost."""
     wait = 0.5
     while True:
         try:
             connection = await bus.connect(amqp_url, service)
+            # Before the relay publishes, and before the service says that it is ready: an event finds its queue.
+            await inbox.start(connection)
         except bus.CONNECTION_ERRORS as error:
             log.warning("waiting for the broker", extra={"cause": str(error)})
             await asyncio.sleep(wait)
             wait = min(wait * 2, 10)
             continue
         wait = 0.5
+        connected.set()
         consuming = asyncio.create_task(inbox.run(connection))
         relaying = asyncio.create_task(outbox.Relay(db, service).run(connection))
         try:

@@ -100,7 +100,7 @@ def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip
     actor_id, label = str(contact.user.id), contact.user.email
     if kind == "token":
         grants = access.narrowed(grants, None if found["grants"] is None else access.load(found["grants"]), now)
-        actor_id, label = str(found["id"]), found["token_name"]
+        actor_id, label = str(found["id"]), f"{contact.user.email} ({found['token_name']})"
     actor = Actor(
         kind="token" if kind == "token" else "user",
         id=actor_id,

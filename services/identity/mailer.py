@@ -3,12 +3,15 @@
 import asyncio
 import smtplib
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from services.chassis.config import ConfigError
+
+_SECONDS = 20.0
 
 
 class Refused(Exception):
@@ -47,22 +50,16 @@ class SmtpMailer:
         await asyncio.to_thread(self._send, message)
 
     def _send(self, message: EmailMessage) -> None:
-        context = ssl.create_default_context()
         try:
-            with (
-                smtplib.SMTP_SSL(self._host, self._port, timeout=20, context=context)
-                if self._tls
-                else smtplib.SMTP(self._host, self._port, timeout=20)
-            ) as server:
-                if not self._tls:
-                    server.ehlo()
-                    if server.has_extn("starttls"):
-                        server.starttls(context=context)
-                    elif self._login:
-                        raise Undelivered("the server offers no TLS, and a password must not travel without it")
-                if self._login:
-                    server.login(*self._login)
+            server = self._connect()
+            try:
+                self._secure(server)
                 server.send_message(message)
+            finally:
+                # Taken is taken: a farewell that fails must not have the mail sent again.
+                with suppress(smtplib.SMTPException, OSError):
+                    server.quit()
+                server.close()
         except smtplib.SMTPAuthenticationError as error:
             # Ours to mend, not the mail's fault.
             raise Undelivered(f"the server refuses our login ({error.smtp_code})") from error
@@ -73,6 +70,21 @@ class SmtpMailer:
             raise _judged(error.smtp_code, error.smtp_error) from error
         except (smtplib.SMTPException, OSError) as error:
             raise Undelivered(repr(error)) from error
+
+    def _connect(self) -> smtplib.SMTP:
+        if self._tls:
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=_SECONDS, context=ssl.create_default_context())
+        return smtplib.SMTP(self._host, self._port, timeout=_SECONDS)
+
+    def _secure(self, server: smtplib.SMTP) -> None:
+        if not self._tls:
+            server.ehlo()
+            if server.has_extn("starttls"):
+                server.starttls(context=ssl.create_default_context())
+            elif self._login:
+                raise Undelivered("the server offers no TLS, and a password must not travel without it")
+        if self._login:
+            server.login(*self._login)
 
 
 def _judged(code: int, text: bytes | str) -> Exception:
