@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from services.chassis import telemetry
 from services.chassis.bus import Bus
-from services.chassis.db import Database, Tx
+from services.chassis.db import CONNECTION_ERRORS, Database, Tx
 from services.chassis.events import routing_key
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,10 @@ async def add_many(tx: Tx, events: Iterable[tuple[Message, UUID | str, UUID | st
     )
 
 
+class NotTaken(Exception):
+    """The broker did not confirm every event of a round."""
+
+
 class Relay:
     """Publishes waiting rows for as long as it runs."""
 
@@ -56,7 +60,16 @@ class Relay:
         self._service = service
 
     async def run(self, bus: Bus) -> None:
-        """Until cancelled or the broker is lost. Another replica that holds the lock leaves this one waiting."""
+        """Until cancelled or the broker fails. Another replica that holds the lock leaves this one waiting."""
+        while True:
+            try:
+                await self._relay(bus)
+            except CONNECTION_ERRORS as error:
+                # The broker's connection stays: each new one counts against the delivery limit of events in hand.
+                log.warning("the relay waits for the database", extra={"cause": str(error)})
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _relay(self, bus: Bus) -> None:
         awake = asyncio.Event()
         connection = await self._db.listen("outbox", lambda *_: awake.set())
         try:
@@ -101,7 +114,7 @@ class Relay:
         _published.add(len(done))
         for result in results:
             if isinstance(result, BaseException):
-                raise ConnectionError("the broker did not take every event") from result
+                raise NotTaken("the broker did not take every event") from result
         return len(done)
 
 

@@ -168,16 +168,12 @@ async def _database(service: str, settings: ServiceSettings, migrations: Path) -
             await asyncio.sleep(1)
 
 
-async def _events(
-    service: str, amqp_url: str, db: Database, inbox: consume.Inbox, connected: asyncio.Event
-) -> None:
+async def _events(service: str, amqp_url: str, db: Database, inbox: consume.Inbox, connected: asyncio.Event) -> None:
     """Relay and consumers over one connection to the broker, made anew whenever it is lost."""
     wait = 0.5
     while True:
         try:
-            connection = await bus.connect(amqp_url, service)
-            # Before the relay publishes, and before the service says that it is ready: an event finds its queue.
-            await inbox.start(connection)
+            connection = await _connect(service, amqp_url, inbox)
         except bus.CONNECTION_ERRORS as error:
             log.warning("waiting for the broker", extra={"cause": str(error)})
             await asyncio.sleep(wait)
@@ -190,7 +186,8 @@ async def _events(
         try:
             done, _ = await asyncio.wait({consuming, relaying}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if (cause := task.exception()) is not None:
+                # A library may have cancelled it; asking a cancelled task for its exception would cancel us.
+                if not task.cancelled() and (cause := task.exception()) is not None:
                     log.warning("the event connection failed; connecting anew", extra={"cause": repr(cause)})
         finally:
             for task in (consuming, relaying):
@@ -199,6 +196,17 @@ async def _events(
             with suppress(Exception):
                 await asyncio.wait_for(connection.close(), 3)
         await asyncio.sleep(wait)
+
+
+async def _connect(service: str, amqp_url: str, inbox: consume.Inbox) -> bus.Bus:
+    """Consumes before the relay publishes and before the service is ready, so that an event finds its queue."""
+    connection = await bus.connect(amqp_url, service)
+    try:
+        await inbox.start(connection)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 def _ended(task: "asyncio.Task[None]", failed: asyncio.Event, stopping: asyncio.Event) -> None:

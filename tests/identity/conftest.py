@@ -1,0 +1,97 @@
+"""The identity service, and accounts with people that sign in."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from joserfc.jwk import OKPKey
+
+from portico.identity.v1 import identity_pb2_grpc
+from services.chassis.actor import Actor, Grant, system
+from services.identity import access, accounts, api_tokens, contacts, users
+from services.identity.app import App
+from services.identity.credentials import ActorTokens
+from services.identity.events import CONSUMES
+from services.identity.passwords import Hasher
+from services.identity.people import Profile
+from services.identity.rpc import IdentityRpc
+from tests.serving import Database, Serving, serving
+
+#: As strong as nothing, so that tests spend their time elsewhere; one test uses the real parameters.
+WEAK = Hasher(memory_kib=64, at_once=8)
+
+
+@pytest.fixture(scope="session")
+async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
+    signing = OKPKey.generate_key("Ed25519")
+    async with serving(
+        "identity",
+        "portico.identity.v1.IdentityService",
+        await database("identity"),
+        run_dir,
+        make_app=lambda db: App(db, WEAK, ActorTokens(signing), None),
+        register=lambda server, app: identity_pb2_grpc.add_IdentityServiceServicer_to_server(IdentityRpc(app), server),
+        make_stub=identity_pb2_grpc.IdentityServiceStub,
+        consumes=CONSUMES,
+    ) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody of an account who can sign in."""
+
+    account_id: UUID
+    user_id: UUID
+    contact_id: UUID
+    email: str
+    password: str
+    role: str
+
+    def actor(self, *grants: Grant) -> Actor:
+        """As identity would sign it: with the role's grants, or with these."""
+        held = grants or tuple(map(Grant, sorted(access.ROLES[self.role])))
+        who = Actor("user", str(self.user_id), self.email, self.account_id, self.user_id, self.contact_id)
+        return replace(who, ip="192.0.2.1", grants=held)
+
+
+class Town:
+    """What tests arrange through the ordinary use cases."""
+
+    def __init__(self, identity: Serving) -> None:
+        self._db = identity.db
+
+    async def account(self, name: str = "Minta Kft.") -> UUID:
+        async with self._db.transaction() as tx:
+            return (await accounts.create_account(tx, Profile("company", name, "iroda@minta.example"))).id
+
+    async def member(self, role: str = "owner", account_id: UUID | None = None, **contact: Any) -> Member:
+        account_id = account_id or await self.account()
+        email = f"{uuid4().hex}@minta.example"
+        async with self._db.transaction() as tx:
+            user_id = await users.create_user(tx, WEAK, email=email, password="helyes jelszó", name="Anna")
+            contact_id = await contacts.add_contact(tx, system("test", account_id), user_id, role, **contact)
+        return Member(account_id, user_id, contact_id, email, "helyes jelszó", role)
+
+    async def join(self, member: Member, account_id: UUID, role: str) -> None:
+        """Makes somebody a contact of one more account."""
+        async with self._db.transaction() as tx:
+            await contacts.add_contact(tx, system("test", account_id), member.user_id, role)
+
+    async def token(
+        self, member: Member, grants: Sequence[Grant] | None = None, expires_at: datetime | None = None
+    ) -> str:
+        async with self._db.transaction() as tx:
+            actor = system("test", member.account_id)
+            return await api_tokens.create_token(
+                tx, actor, member.contact_id, "robot", grants=grants, expires_at=expires_at
+            )
+
+
+@pytest.fixture
+def town(identity: Serving) -> Town:
+    return Town(identity)
