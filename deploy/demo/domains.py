@@ -1,0 +1,115 @@
+"""The example domains: at the sandbox registry, in the domains service, and on the nameservers."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+
+from deploy.demo.customers import MINTA, demo_id
+from deploy.demo.names import Holding, holdings
+from deploy.demo.settings import Settings
+from services.chassis.db import Database, Tx
+from services.domains import zones
+
+_LOCK = "clientTransferProhibited"
+_NS_TTL = 3600
+#: Seconds for the nameservers to have the zones; the jobs go on by themselves.
+_ZONES_WITHIN = 20.0
+
+
+async def plant(db: Database, settings: Settings, now: datetime) -> None:
+    """All example domains, unless they are there."""
+    if await db.fetchval("SELECT EXISTS (SELECT FROM domains WHERE account_id = $1)", MINTA.id):
+        return
+    held = holdings(now, settings.nameservers)
+    # The registry first: when we fail after it, a repeat puts the same names once more.
+    await _tell_registry(settings, held)
+    async with db.transaction() as tx:
+        await _keep(tx, held, now)
+        zone_ids = await _keep_zones(tx, held)
+    await _published(db, zone_ids)
+
+
+async def _tell_registry(settings: Settings, held: Sequence[Holding]) -> None:
+    wishes = [
+        {
+            "name": one.name.ascii,
+            "registrar": settings.registrar,
+            "created": one.registered_at.isoformat(),
+            "expires": one.expires_at.isoformat(),
+            "nameservers": list(one.nameservers),
+            "statuses": [_LOCK] if one.locked else [],
+            "auth": secrets.token_urlsafe(12),
+        }
+        for one in held
+    ]
+    # The address is this machine's own: no proxy of the environment.
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        answer = await http.post(f"{settings.registry_control}/seed", json=wishes)
+    if answer.status_code != 200:
+        raise RuntimeError(
+            f"the sandbox registry refused the example domains: {answer.status_code} {answer.text[:300]}"
+        )
+
+
+async def _keep(tx: Tx, held: Sequence[Holding], now: datetime) -> None:
+    columns = (
+        "id", "account_id", "name", "unicode_name", "tld", "state", "state_since", "years", "statuses", "registered_at",
+        "expires_at", "auto_renew", "nameservers", "created_at",
+    )  # fmt: skip
+    await tx.copy_records_to_table(
+        "domains",
+        columns=columns,
+        records=[
+            (
+                one.id,
+                one.customer.id,
+                one.name.ascii,
+                one.name.unicode,
+                one.name.tld,
+                "ACTIVE",
+                one.registered_at,
+                1,
+                [_LOCK] if one.locked else ["ok"],
+                one.registered_at,
+                one.expires_at,
+                one.auto_renew,
+                list(one.nameservers),
+                min(one.registered_at, now),
+            )
+            for one in held
+        ],
+    )
+
+
+async def _keep_zones(tx: Tx, held: Sequence[Holding]) -> list[UUID]:
+    zoned = [(demo_id("zone", one.name.ascii), one) for one in held if one.zone is not None]
+    await tx.copy_records_to_table(
+        "zones",
+        columns=("id", "account_id", "domain_id", "name"),
+        records=[(zone_id, one.customer.id, one.id, one.name.ascii) for zone_id, one in zoned],
+    )
+    rows: list[tuple[UUID, str, str, int, list[str]]] = []
+    for zone_id, one in zoned:
+        rows.append((zone_id, f"{one.name.ascii}.", "NS", _NS_TTL, [f"{host}." for host in one.nameservers]))
+        rows += [(zone_id, r.name, r.type, r.ttl, list(r.records)) for r in one.zone or ()]
+    await tx.copy_records_to_table("record_sets", columns=("zone_id", "name", "type", "ttl", "records"), records=rows)
+    for zone_id, _ in zoned:
+        await zones.schedule(tx, zone_id, 1)
+    return [zone_id for zone_id, _ in zoned]
+
+
+async def _published(db: Database, zone_ids: Sequence[UUID]) -> None:
+    """Waits until the domains service has brought the zones to the nameservers, so that `dig` answers at once."""
+    waiting = 0
+    for _ in range(int(_ZONES_WITHIN / 0.1)):
+        waiting = await db.fetchval(
+            "SELECT count(*) FROM zones WHERE id = ANY($1) AND applied_version < version", list(zone_ids)
+        )
+        if not waiting:
+            return
+        await asyncio.sleep(0.1)
+    print(f"{waiting} example zones are not on the nameservers yet; the domains service keeps trying.")

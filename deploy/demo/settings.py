@@ -1,0 +1,39 @@
+"""What the seed is told by its environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.billing import parties
+from services.billing.parties import Seller
+from services.chassis.config import Env
+
+SERVICES = ("identity", "domains", "hosting", "billing", "tickets")
+
+
+@dataclass(frozen=True)
+class Settings:
+    databases: dict[str, str]
+    #: The sandbox registry's control listener, "http://127.0.0.1:7700".
+    registry_control: str
+    registrar: str
+    #: The house's own, without trailing dots.
+    nameservers: tuple[str, ...]
+    seller: Seller
+    demo_file: Path
+    #: The gateway's address, for people to use.
+    url: str
+
+
+def read() -> Settings:
+    """ConfigError names the variable that is missing or malformed."""
+    env = Env(os.environ)
+    return Settings(
+        databases={service: env.text(f"DATABASE_URL_{service.upper()}") for service in SERVICES},
+        registry_control=env.text("EPP_CONTROL"),
+        registrar=env.text("EPP_REGISTRAR", "portico"),
+        nameservers=tuple(host.strip() for host in env.text("NAMESERVERS").split(",")),
+        seller=Seller.read(env.path("SELLER_FILE", str(Path(parties.__file__).parent / "seller.json"))),
+        demo_file=env.path("DEMO_FILE"),
+        url=env.text("PORTICO_URL"),
+    )
