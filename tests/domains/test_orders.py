@@ -175,12 +175,15 @@ async def test_pages_walk_every_order_both_ways_without_gap_or_repeat(
     ids = {str(one) for one in await seeded(domains, account, 23)}
     reader = person(account, "domains.read")
 
-    async def walk(**first: int) -> list[str]:
+    async def walk(size: int, *, back: bool) -> list[str]:
         seen: list[str] = []
         cursor = ""
-        back = "last" in first
         while True:
-            page = common_pb2.PageRequest(**first, **({"before": cursor} if back else {"after": cursor}))
+            page = (
+                common_pb2.PageRequest(last=size, before=cursor)
+                if back
+                else common_pb2.PageRequest(first=size, after=cursor)
+            )
             request = pb.ListDomainsRequest(sort=sort, descending=descending, page=page)
             answer = await domains.call(reader, "ListDomains", request)
             found = [d.id for d in answer.domains]
@@ -189,10 +192,10 @@ async def test_pages_walk_every_order_both_ways_without_gap_or_repeat(
                 return seen
             cursor = answer.page.cursors[0 if back else -1]
 
-    forward = await walk(first=5)
+    forward = await walk(5, back=False)
     assert set(forward) == ids
     assert len(forward) == len(ids)
-    assert await walk(last=7) == forward
+    assert await walk(7, back=True) == forward
 
 
 async def test_a_grant_on_named_domains_reaches_these_alone_and_orders_nothing(domains: Serving) -> None:

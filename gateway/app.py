@@ -1,0 +1,83 @@
+"""The gateway as a Starlette application: its routes and its lifespan."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+from gateway import over_http, pages
+from gateway.over_websocket import Connection
+from gateway.service import Gateway
+from gateway.settings import Settings
+
+Handler = Callable[[Gateway, Request], Awaitable[Response]]
+
+
+async def graphql(gateway: Gateway, http: Request) -> Response:
+    """POST is the API; GET is GraphiQL, for browsers."""
+    if http.method == "POST":
+        return await over_http.handle(gateway, http)
+    wants_page = "text/html" in http.headers.get("accept", "")
+    if http.method in {"GET", "HEAD"} and wants_page and "query" not in http.query_params:
+        return await pages.graphiql(gateway, http)
+    text = "Send queries by POST; subscriptions by WebSocket. Browsers get GraphiQL here."
+    errors = {"errors": [{"message": text, "extensions": {"code": "METHOD_NOT_ALLOWED"}}]}
+    return JSONResponse(errors, 405, headers={"Allow": "POST"})
+
+
+async def healthz(gateway: Gateway, http: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def readyz(gateway: Gateway, http: Request) -> Response:
+    """Ready while identity answers: without it nobody is let in. Another dead service blanks its own part only."""
+    down = await gateway.clients.down()
+    ready = "identity" not in down
+    answer = {"ready": ready, "down": down, "events": "connected" if gateway.hub.connected else "disconnected"}
+    return JSONResponse(answer, 200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+
+async def home(gateway: Gateway, http: Request) -> Response:
+    return RedirectResponse("/graphql", 307)
+
+
+def create(settings: Settings) -> Starlette:
+    """The application. Connections are made at its start and closed at its end."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.gateway = gateway = Gateway.make(settings)
+        gateway.hub.start()
+        try:
+            yield
+        finally:
+            await gateway.hub.stop()
+            await gateway.clients.close()
+
+    def route(path: str, handler: Handler, *methods: str) -> Route:
+        async def endpoint(http: Request) -> Response:
+            return await handler(http.app.state.gateway, http)
+
+        return Route(path, endpoint, methods=list(methods))
+
+    async def websocket(socket: WebSocket) -> None:
+        await Connection(socket.app.state.gateway, socket).serve()
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            route("/graphql", graphql, "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
+            WebSocketRoute("/graphql", websocket),
+            route("/healthz", healthz, "GET"),
+            route("/readyz", readyz, "GET"),
+            route("/sign-in", pages.sign_in, "GET", "POST"),
+            route("/sign-out", pages.sign_out, "GET", "POST"),
+            route("/", home, "GET"),
+            Mount("/static", StaticFiles(directory=pages.FOLDER / "static")),
+        ],
+    )

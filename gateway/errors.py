@@ -1,0 +1,205 @@
+"""Errors: gRPC statuses and refusals in, userErrors and GraphQL errors with stable codes out. Faults are masked."""
+
+import logging
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+import grpc
+import strawberry
+from google.rpc import error_details_pb2, status_pb2
+from graphql import GraphQLError
+from opentelemetry import trace
+
+from gateway import messages
+from gateway.access import Refusal
+
+log = logging.getLogger("gateway")
+
+
+@strawberry.enum(description="Stable codes of userErrors; more may be added.")
+class ErrorCode(Enum):
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    INVALID = "INVALID"
+    CONFLICT = "CONFLICT"
+    EXHAUSTED = "EXHAUSTED"
+    FAILED = "FAILED"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    DOMAIN_TAKEN = "DOMAIN_TAKEN"
+    DOMAIN_INVALID = "DOMAIN_INVALID"
+    DOMAIN_DUPLICATE = "DOMAIN_DUPLICATE"
+    DOMAIN_NOT_FOUND = "DOMAIN_NOT_FOUND"
+    DOMAIN_NOT_ACTIVE = "DOMAIN_NOT_ACTIVE"
+    DOMAIN_ALREADY_OURS = "DOMAIN_ALREADY_OURS"
+    TLD_NOT_SOLD = "TLD_NOT_SOLD"
+    REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
+    REGISTRY_REFUSED = "REGISTRY_REFUSED"
+    PRICE_MISSING = "PRICE_MISSING"
+    INSUFFICIENT_CREDIT = "INSUFFICIENT_CREDIT"
+    INVOICE_NOT_FOUND = "INVOICE_NOT_FOUND"
+    INVOICE_NOT_OPEN = "INVOICE_NOT_OPEN"
+    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
+    AMOUNT_INVALID = "AMOUNT_INVALID"
+
+
+class Problem(Exception):
+    """Something to tell the client: a code, values for its message, and what else extensions carry."""
+
+    def __init__(
+        self, code: str, *, message: str = "", extensions: Mapping[str, Any] | None = None, **values: object
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message or code
+        """The key in messages.py, where it is not the code."""
+        self.values = values
+        self.extensions = dict(extensions or {})
+
+
+def forbidden(refusal: Refusal) -> Problem:
+    """A field or mutation that the contact may not use."""
+    if refusal.permission is None:
+        return Problem(
+            "FORBIDDEN", message="FIELD_DENIED", extensions={"permission": None}, coordinate=refusal.coordinate
+        )
+    name = refusal.permission.value
+    return Problem("FORBIDDEN", extensions={"permission": name}, permission=name)
+
+
+class ServiceError(Exception):
+    """A service answered with an error, or did not answer."""
+
+    def __init__(
+        self,
+        service: str,
+        code: grpc.StatusCode,
+        reason: str = "",
+        detail: str = "",
+        metadata: Mapping[str, str] | None = None,
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(f"{service}: {code.name} {reason} {detail}")
+        self.service = service
+        self.code = code
+        self.reason = reason
+        self.detail = detail
+        self.metadata = dict(metadata or {})
+        self.fields = list(fields)
+
+    @classmethod
+    def of(cls, service: str, error: grpc.aio.AioRpcError) -> "ServiceError":
+        """Reads google.rpc.Status with ErrorInfo and BadRequest, where the service sent them."""
+        made = cls(service, error.code(), detail=error.details() or "")
+        for key, value in error.trailing_metadata() or ():
+            if key == "grpc-status-details-bin" and isinstance(value, bytes):
+                for packed in status_pb2.Status.FromString(value).details:
+                    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+                    if packed.Unpack(info):
+                        made.reason, made.metadata = info.reason, dict(info.metadata)
+                    elif packed.Unpack(bad):
+                        made.fields = [(v.field, v.description) for v in bad.field_violations]
+        return made
+
+    @property
+    def silent(self) -> bool:
+        """Whether the service did not answer at all."""
+        # A reason with UNAVAILABLE is an answer: something behind the service is away.
+        return not self.reason and self.code in {
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            grpc.StatusCode.CANCELLED,
+        }
+
+
+REFUSALS: Mapping[grpc.StatusCode, str] = {
+    grpc.StatusCode.PERMISSION_DENIED: "FORBIDDEN",
+    grpc.StatusCode.NOT_FOUND: "NOT_FOUND",
+    grpc.StatusCode.INVALID_ARGUMENT: "INVALID",
+    grpc.StatusCode.ABORTED: "CONFLICT",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "EXHAUSTED",
+    grpc.StatusCode.FAILED_PRECONDITION: "FAILED",
+    grpc.StatusCode.ALREADY_EXISTS: "CONFLICT",
+    grpc.StatusCode.OUT_OF_RANGE: "INVALID",
+}
+"""Statuses that are the caller's to mend; every other status without a reason is a fault."""
+
+
+def problem_of(error: ServiceError) -> Problem | None:
+    """What to tell of a service's error; None for a fault, which is masked."""
+    if error.silent or (error.code == grpc.StatusCode.UNAVAILABLE and error.reason not in messages.MESSAGES["en"]):
+        return Problem("SERVICE_UNAVAILABLE", extensions={"service": error.service}, service=error.service)
+    if error.code == grpc.StatusCode.UNAVAILABLE:
+        return Problem(error.reason, extensions={"service": error.service}, **error.metadata)
+    general = REFUSALS.get(error.code)
+    if general is None:
+        return None
+    detail = "; ".join(f"{_camel(f)}: {d}" for f, d in error.fields) or error.detail
+    if general == "INVALID" and error.reason in {"", "INVALID"}:
+        return Problem("BAD_USER_INPUT", message="INVALID", detail=detail)
+    code = error.reason or general
+    values = {"detail": detail, **error.metadata}
+    extensions: dict[str, Any] = {"service": error.service}
+    if code == "FORBIDDEN":
+        extensions = {"permission": error.metadata.get("permission")}
+    return Problem(code, message="" if code in messages.MESSAGES["en"] else general, extensions=extensions, **values)
+
+
+def trace_id() -> str:
+    """The current trace's id, or a random one to quote."""
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else secrets.token_hex(16)
+
+
+def to_json(error: GraphQLError, locale: str, default_code: str = "BAD_USER_INPUT") -> dict[str, Any]:
+    """One entry of "errors". An exception that nobody meant is logged and masked; its trace id is all that leaves."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    answer: dict[str, Any] = {"message": error.message}
+    if isinstance(cause, ServiceError):
+        cause = problem_of(cause) or cause
+    if isinstance(cause, Problem):
+        answer["message"] = messages.text(cause.message, locale, cause.values)
+        answer["extensions"] = {"code": cause.code, **cause.extensions}
+    elif cause is None or isinstance(cause, GraphQLError):
+        answer["extensions"] = {"code": default_code}
+    else:
+        number = trace_id()
+        log.error("fault in a field", exc_info=cause, extra={"path": error.path, "fault_id": number})
+        answer["message"] = messages.text("INTERNAL", locale, {"trace": number})
+        answer["extensions"] = {"code": "INTERNAL", "traceId": number}
+    if error.locations:
+        answer["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path:
+        answer["path"] = error.path
+    return answer
+
+
+def problem_json(problem: Problem, locale: str) -> dict[str, Any]:
+    """One entry of "errors" for a refusal of the whole request."""
+    return {
+        "message": messages.text(problem.message, locale, problem.values),
+        "extensions": {"code": problem.code, **problem.extensions},
+    }
+
+
+_RENAMED = {"request_id": "idempotencyKey"}
+
+
+def input_path(field: str) -> list[str]:
+    """A proto field's path as the input's: "invoice_ids[1]" -> ["input", "invoiceIds", "1"]."""
+    parts = [p for p in re.split(r"[.\[\]]+", field) if p]
+    return ["input", *(_RENAMED.get(p, _camel(p)) for p in parts)]
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z0-9])", lambda m: m[1].upper(), name)
+
+
+def error_code(reason: str) -> ErrorCode:
+    """The userError's code of a service's reason; FAILED for one this version does not know."""
+    return ErrorCode.__members__.get(reason, ErrorCode.FAILED)

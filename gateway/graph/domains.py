@@ -1,0 +1,306 @@
+"""Domains: the types, their loaders, ordering and auth codes."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+import strawberry
+
+from gateway.access import PUBLIC, Permission, access, field, needs
+from gateway.context import Acting, at_most, global_id, page_request, read_id
+from gateway.graph import dns, prices
+from gateway.graph.common import (
+    Connection,
+    DateTime,
+    DomainName,
+    Money,
+    Node,
+    UserError,
+    connection,
+    enum_map,
+    moment,
+    moment_of,
+    numbers,
+)
+from gateway.graph.mutations import mutation, refused_item
+from gateway.graph.operations import Operation
+from portico.domains.v1 import domains_pb2
+
+
+@strawberry.enum
+class DomainState(Enum):
+    PENDING_PAYMENT = "PENDING_PAYMENT"
+    PENDING_REGISTRATION = "PENDING_REGISTRATION"
+    PENDING_TRANSFER = "PENDING_TRANSFER"
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+    REDEMPTION = "REDEMPTION"
+    PENDING_DELETE = "PENDING_DELETE"
+    DELETED = "DELETED"
+    TRANSFERRED_AWAY = "TRANSFERRED_AWAY"
+    FAILED = "FAILED"
+
+
+@strawberry.enum
+class DomainSortField(Enum):
+    NAME = "NAME"
+    EXPIRES_AT = "EXPIRES_AT"
+    CREATED_AT = "CREATED_AT"
+
+
+@strawberry.enum
+class AuthCodeDelivery(Enum):
+    SHOWN = "SHOWN"
+    REGISTRY_EMAIL = "REGISTRY_EMAIL"
+
+
+STATES = enum_map(domains_pb2.DomainState, DomainState, "DOMAIN_STATE_")
+SORTS = enum_map(domains_pb2.DomainSortField, DomainSortField, "DOMAIN_SORT_FIELD_")
+DELIVERIES = enum_map(domains_pb2.AuthCodeDelivery, AuthCodeDelivery, "AUTH_CODE_DELIVERY_")
+
+
+@strawberry.input
+class DomainFilter:
+    states: list[DomainState] | None = None
+    search: str | None = strawberry.field(default=None, description="Part of the name, in Unicode or A-labels.")
+
+
+@strawberry.input
+class DomainSort:
+    field: DomainSortField = DomainSortField.NAME
+    descending: bool = False
+
+
+@access(needs(Permission.DOMAINS_READ))
+@strawberry.type
+class Nameserver:
+    host: str
+    addresses: list[str]
+
+
+@access(needs(Permission.DOMAINS_READ))
+@strawberry.type
+class DomainCount:
+    state: DomainState
+    count: int
+
+
+@access(needs(Permission.DOMAINS_READ))
+@strawberry.type(description="A domain name in our care, or on its way to it.")
+class Domain(Node):
+    acting: strawberry.Private[Acting]
+    resource: strawberry.Private[str]
+    tld: strawberry.Private[str]
+    id: strawberry.ID
+    name: DomainName
+    unicode_name: str
+    state: DomainState
+    statuses: list[str] = strawberry.field(description="The registry's raw EPP and RGP statuses.")
+    registered_at: DateTime | None
+    expires_at: DateTime | None
+    auto_renew: bool
+    locked: bool
+    nameservers: list[Nameserver]
+
+    async def resolve_renewal_price(self) -> Money | None:
+        return await prices.price_of(self.acting, "DOMAIN_RENEW", self.tld)
+
+    async def resolve_zone(self) -> dns.Zone | None:
+        return await dns.load(self.acting, self.resource)
+
+    renewal_price: Money | None = field(
+        needs(Permission.DOMAINS_READ), resolve_renewal_price, description="Net, for a year."
+    )
+    zone: dns.Zone | None = field(needs(Permission.DNS_READ), resolve_zone)
+
+    @staticmethod
+    def of(acting: Acting, pb: domains_pb2.Domain) -> "Domain":
+        return Domain(
+            acting=acting,
+            resource=pb.id,
+            tld=pb.tld,
+            id=strawberry.ID(global_id("Domain", pb.id)),
+            name=DomainName(pb.name),
+            unicode_name=pb.unicode_name,
+            state=STATES[pb.state],
+            statuses=list(pb.statuses),
+            registered_at=moment_of(pb, "registered_at"),
+            expires_at=moment_of(pb, "expires_at"),
+            auto_renew=pb.auto_renew,
+            locked=pb.locked,
+            nameservers=[Nameserver(host=n.host, addresses=list(n.addresses)) for n in pb.nameservers],
+        )
+
+
+async def load(acting: Acting, id_: str) -> Domain | None:
+    """A domain by id; one RPC however many are asked for together."""
+
+    async def fetch(ids: list[str]) -> Mapping[str, Domain]:
+        request = domains_pb2.BatchGetDomainsRequest(ids=ids)
+        answer = await acting.read("domains", acting.clients.domains.BatchGetDomains, request)
+        return {pb.id: Domain.of(acting, pb) for pb in answer.domains}
+
+    found: Domain | None = await acting.loader("domains", fetch).load(id_)
+    return found
+
+
+async def page(
+    acting: Acting,
+    filter_: DomainFilter | None,
+    sort: DomainSort | None,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Connection[Domain]:
+    wanted, by = filter_ or DomainFilter(), sort or DomainSort()
+    request = domains_pb2.ListDomainsRequest(
+        states=numbers(wanted.states, STATES),
+        search=wanted.search or "",
+        sort=numbers([by.field], SORTS)[0],
+        descending=by.descending,
+        page=page_request(first, after, last, before),
+    )
+    answer = await acting.read("domains", acting.clients.domains.ListDomains, request)
+    return connection([Domain.of(acting, pb) for pb in answer.domains], answer.page)
+
+
+@access(needs(Permission.DOMAINS_ORDER))
+@strawberry.type
+class OrderItem:
+    acting: strawberry.Private[Acting]
+    domain_id: strawberry.Private[str]
+    name: DomainName
+
+    async def resolve_domain(self) -> Domain | None:
+        return await load(self.acting, self.domain_id) if self.domain_id else None
+
+    domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
+    operation: Operation | None = field(needs(Permission.DOMAINS_READ))
+
+
+@access(needs(Permission.DOMAINS_ORDER))
+@strawberry.type(description="What was ordered; a proforma follows, payment starts the work.")
+class Order:
+    id: strawberry.ID
+    created_at: DateTime
+    items: list[OrderItem]
+
+    @staticmethod
+    def of(acting: Acting, pb: domains_pb2.Order) -> "Order":
+        return Order(
+            id=strawberry.ID(global_id("Order", pb.id)),
+            created_at=moment(pb.created_at),
+            items=[
+                OrderItem(
+                    acting=acting,
+                    domain_id=i.domain_id,
+                    name=DomainName(i.name),
+                    operation=Operation.of(acting, "domains", i.operation) if i.HasField("operation") else None,
+                )
+                for i in pb.items
+            ],
+        )
+
+
+@access(PUBLIC)
+@strawberry.type
+class OrderPayload:
+    order: Order | None = None
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+@access(PUBLIC)
+@strawberry.type
+class AuthCodePayload:
+    delivery: AuthCodeDelivery | None = None
+    code: str | None = strawberry.field(default=None, description="Only where delivery is SHOWN, and only this once.")
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+@strawberry.input
+class RegisterDomainsInput:
+    names: list[DomainName] = strawberry.field(description="Unicode or A-labels, at most 10,000.")
+    idempotency_key: str = strawberry.field(description="8 to 200 characters; the same key never orders twice.")
+    years: int = 1
+    auto_renew: bool = True
+    nameservers: list[str] | None = strawberry.field(default=None, description="The house's own where left out.")
+    account_id: strawberry.ID | None = None
+
+
+@strawberry.input
+class RequestAuthCodeInput:
+    domain_id: strawberry.ID
+    account_id: strawberry.ID | None = None
+
+
+async def register_domains(acting: Acting, input_: RegisterDomainsInput) -> OrderPayload:
+    """Orders names. A name that cannot be had is a userError of its own; the others go on."""
+    at_most(input_.names, 10_000, "input.names")
+    request = domains_pb2.RegisterDomainsRequest(
+        request_id=input_.idempotency_key,
+        names=input_.names,
+        years=input_.years,
+        auto_renew=input_.auto_renew,
+        nameservers=input_.nameservers or [],
+    )
+    answer = await acting.write("domains", acting.clients.domains.RegisterDomains, request)
+    return OrderPayload(
+        order=Order.of(acting, answer.order) if answer.HasField("order") else None,
+        user_errors=[refused_item(r, acting.locale) for r in answer.refusals],
+    )
+
+
+async def request_auth_code(acting: Acting, input_: RequestAuthCodeInput) -> AuthCodePayload:
+    """Asks for the code that moves a domain to another registrar; written to the event log."""
+    id_ = read_id(input_.domain_id, "input.domainId", "Domain").key
+    acting.require(Permission.DOMAINS_AUTHCODE, "Mutation.requestAuthCode", id_)
+    request = domains_pb2.RequestAuthCodeRequest(domain_id=id_)
+    answer = await acting.write("domains", acting.clients.domains.RequestAuthCode, request)
+    return AuthCodePayload(delivery=DELIVERIES[answer.delivery], code=answer.code or None)
+
+
+@access(PUBLIC)
+@strawberry.type
+class DomainAvailability:
+    acting: strawberry.Private[Acting]
+    tld: strawberry.Private[str]
+    input: str = strawberry.field(description="The name as asked.")
+    name: DomainName | None
+    unicode_name: str | None
+    available: bool
+    reason: str | None = strawberry.field(
+        description="Why not: DOMAIN_TAKEN, DOMAIN_INVALID, TLD_NOT_SOLD, REGISTRY_UNAVAILABLE."
+    )
+
+    async def resolve_price(self) -> Money | None:
+        return await prices.price_of(self.acting, "DOMAIN_REGISTER", self.tld) if self.tld else None
+
+    price: Money | None = field(PUBLIC, resolve_price, description="Net, for the first year.")
+
+
+async def availability(acting: Acting, names: list[DomainName]) -> list[DomainAvailability]:
+    at_most(names, 50, "names")
+    request = domains_pb2.CheckAvailabilityRequest(names=names)
+    answer = await acting.write("domains", acting.clients.domains.CheckAvailability, request)
+    return [
+        DomainAvailability(
+            acting=acting,
+            tld=i.tld,
+            input=i.input,
+            name=DomainName(i.name) if i.name else None,
+            unicode_name=i.unicode_name or None,
+            available=i.available,
+            reason=i.reason or None,
+        )
+        for i in answer.items
+    ]
+
+
+@strawberry.type
+class DomainMutations:
+    register_domains: OrderPayload = mutation(
+        Permission.DOMAINS_ORDER, register_domains, RegisterDomainsInput, OrderPayload
+    )
+    request_auth_code: AuthCodePayload = mutation(
+        Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload
+    )

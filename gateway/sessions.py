@@ -1,0 +1,136 @@
+"""Who is asking: the credential of a request, and the identity service's answer to it, kept for at most a second."""
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+import grpc
+
+from gateway.access import Policies, Policy
+from gateway.clients import Calls, Clients
+from gateway.errors import Problem, ServiceError
+from portico.identity.v1 import identity_pb2
+
+COOKIE = "__Host-portico"
+KEPT_SECONDS = 1.0
+"""How long a revoked credential may still be believed."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4096}")
+
+
+class BadCredential(Exception):
+    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID or CREDENTIAL_EXPIRED."""
+
+    def __init__(self, reason: str = "CREDENTIAL_INVALID") -> None:
+        super().__init__(reason)
+        self.problem = Problem("UNAUTHENTICATED", message=reason, extensions={"reason": reason})
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A bearer token or a session's secret, and which of the two."""
+
+    value: str
+    cookie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A membership with its policy and the token that acts for it."""
+
+    contact: identity_pb2.Contact
+    policy: Policy
+    token: str
+
+    @property
+    def account_id(self) -> str:
+        return self.contact.account_id
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    user: identity_pb2.User
+    members: tuple[Member, ...]
+    """The default account first."""
+    read_at: float
+    """When identity was asked, in monotonic seconds."""
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        return tuple(m.policy for m in self.members)
+
+
+def credential_of(headers: Mapping[str, str]) -> Credential | None:
+    """The request's credential; the header wins over the cookie. Raises BadCredential for a malformed header."""
+    header = headers.get("authorization")
+    if header is not None:
+        return bearer(header)
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    # A cookie that cannot be a session is as good as none: the person signs in again.
+    return Credential(morsel.value, cookie=True) if morsel and _TOKEN.fullmatch(morsel.value) else None
+
+
+def bearer(header: str) -> Credential:
+    """The token of an Authorization header. Raises BadCredential."""
+    scheme, _, value = header.strip().partition(" ")
+    if scheme.lower() != "bearer" or not _TOKEN.fullmatch(value.strip()):
+        raise BadCredential
+    return Credential(value.strip(), cookie=False)
+
+
+class Sessions:
+    """Asks identity about credentials; equal questions within a second share one answer."""
+
+    def __init__(self, clients: Clients, policies: Policies, capacity: int = 10_000) -> None:
+        self._clients = clients
+        self._policies = policies
+        self._capacity = capacity
+        self._kept: dict[bytes, Session] = {}
+        self._asked: dict[bytes, asyncio.Task[Session]] = {}
+
+    async def authenticate(self, credential: Credential, ip: str, calls: Calls) -> Session:
+        """Raises BadCredential when identity refuses it, ServiceError when identity does not answer."""
+        key = hashlib.sha256(f"{ip}\0{credential.value}".encode()).digest()
+        kept = self._kept.get(key)
+        if kept and time.monotonic() - kept.read_at < KEPT_SECONDS:
+            return kept
+        task = self._asked.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask(credential, ip, calls))
+            self._asked[key] = task
+            task.add_done_callback(lambda done: self._settle(key, done))
+        # Shielded: the first asker going away must not fail the others.
+        return await asyncio.shield(task)
+
+    def forget(self, credential: Credential, ip: str) -> None:
+        """After signing out here, not even the second."""
+        self._kept.pop(hashlib.sha256(f"{ip}\0{credential.value}".encode()).digest(), None)
+
+    def _settle(self, key: bytes, task: asyncio.Task[Session]) -> None:
+        self._asked.pop(key, None)
+        self._kept.pop(key, None)
+        if task.cancelled() or task.exception():
+            return
+        self._kept[key] = task.result()
+        while len(self._kept) > self._capacity:
+            del self._kept[next(iter(self._kept))]
+
+    async def _ask(self, credential: Credential, ip: str, calls: Calls) -> Session:
+        request = identity_pb2.AuthenticateRequest(credential=credential.value, ip=ip)
+        asked_at = time.monotonic()
+        try:
+            answer = await calls.read("identity", self._clients.identity.Authenticate, request, None)
+        except ServiceError as error:
+            if error.code in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT}:
+                reason = error.reason if error.reason == "CREDENTIAL_EXPIRED" else "CREDENTIAL_INVALID"
+                raise BadCredential(reason) from None
+            raise
+        members = tuple(Member(m.contact, self._policies.of(m.contact), m.actor_token) for m in answer.memberships)
+        return Session(answer.user, members, asked_at)
