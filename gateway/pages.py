@@ -166,10 +166,8 @@ async def _form(http: HttpRequest) -> dict[str, str] | None:
 
 
 async def graphiql(gateway: Gateway, http: HttpRequest) -> Response:
-    """GraphiQL with the ready queries; a person without a session signs in first, unless a token is to be used."""
+    """GraphiQL with the ready queries; without a session it asks for a token and offers to sign in."""
     session = await current(gateway, http)
-    if session is None and "token" not in http.query_params:
-        return RedirectResponse("/sign-in?next=/graphql", 303, headers={"Cache-Control": "no-store"})
     return _page(
         "graphiql.html",
         locale_of(http.headers, session),
