@@ -146,11 +146,11 @@ class Acting:
             loader = self._loaders[name] = Loader(fetch, most)
         return loader
 
-    def require(self, permission: Permission, coordinate: str, resource: str | None = None) -> None:
-        """Raises Problem FORBIDDEN; before anything is asked of a service."""
+    def require(self, permission: Permission | None, coordinate: str, resource: str | None = None) -> None:
+        """Raises Problem FORBIDDEN; before anything is asked of a service. Without a permission: only what is denied."""
         if (denied := self.policy.refused.get(coordinate)) is not None:
             raise forbidden(denied)
-        if not self.policy.allows(permission, resource):
+        if permission is not None and not self.policy.allows(permission, resource):
             raise forbidden(Refusal(coordinate, permission))
 
     async def node(self, ref: Ref) -> Any:

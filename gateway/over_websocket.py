@@ -22,13 +22,14 @@ from gateway.execution import closing
 from gateway.limits import MAX_BODY
 from gateway.over_http import Asked, Refused, body_of, parameters
 from gateway.service import Gateway, client_ip, locale_of, same_origin
-from gateway.sessions import BadCredential, Credential, Session, bearer, credential_of
+from gateway.sessions import KEPT_SECONDS, BadCredential, Credential, Session, bearer, credential_of
 
 log = logging.getLogger("gateway")
 
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10.0
 RECHECK_SECONDS = 1.0
+"""How soon identity is asked again when it did not answer about a credential."""
 BLIND_SECONDS = 30.0
 """How long a socket stays open while identity does not answer about its credential."""
 MAX_OPERATIONS = 50
@@ -100,7 +101,9 @@ class Connection:
             stop(Closing(4408, "Connection initialisation timeout"))
             return
         while True:
-            await asyncio.sleep(RECHECK_SECONDS)
+            # As soon as the answer that others may have fetched meanwhile is too old to be believed.
+            left = self._session.read_at + KEPT_SECONDS - time.monotonic() if self._session else 0
+            await asyncio.sleep(left if left > 0 else RECHECK_SECONDS)
             try:
                 await self._request()
             except Closing as reason:

@@ -16,14 +16,15 @@ from gateway.errors import Problem, ServiceError
 from portico.identity.v1 import identity_pb2
 
 COOKIE = "__Host-portico"
-KEPT_SECONDS = 1.0
-"""How long a revoked credential may still be believed."""
+KEPT_SECONDS = 0.9
+"""How long a revoked credential may still be believed: a second, less the time that closing its sockets takes."""
 
+_TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED"})
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4096}")
 
 
 class BadCredential(Exception):
-    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID or CREDENTIAL_EXPIRED."""
+    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID, CREDENTIAL_EXPIRED or TOKEN_IP_REFUSED."""
 
     def __init__(self, reason: str = "CREDENTIAL_INVALID") -> None:
         super().__init__(reason)
@@ -129,8 +130,7 @@ class Sessions:
             answer = await calls.read("identity", self._clients.identity.Authenticate, request, None)
         except ServiceError as error:
             if error.code in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT}:
-                reason = error.reason if error.reason == "CREDENTIAL_EXPIRED" else "CREDENTIAL_INVALID"
-                raise BadCredential(reason) from None
+                raise BadCredential(error.reason if error.reason in _TOLD else "CREDENTIAL_INVALID") from None
             raise
         members = tuple(Member(m.contact, self._policies.of(m.contact), m.actor_token) for m in answer.memberships)
         return Session(answer.user, members, asked_at)

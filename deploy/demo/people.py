@@ -50,7 +50,7 @@ async def _person(tx: Tx, hasher: Hasher, customer: Customer, person: Person, nu
     return {
         "email": person.email,
         "password": secret,
-        "token": await api_tokens.create_token(tx, actor, contact_id, "demo"),
+        "token": (await api_tokens.create_token(tx, actor, contact_id, "demo")).secret,
         "role": person.role,
         "account": number,
         "account_name": customer.name,

@@ -1,12 +1,13 @@
 """People and their rights: users, contacts, the event log, the e-mails sent."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import strawberry
 
-from gateway.access import PUBLIC, SELF, Permission, access, field, needs
+from gateway.access import PUBLIC, Permission, access, field, needs
 from gateway.context import Acting, global_id, page_request
 from gateway.graph.common import Connection, DateTime, Json, Node, connection, enum_map, moment, moment_of
 from portico.common.v1 import common_pb2
@@ -74,6 +75,12 @@ def _grant(pb: identity_pb2.Grant) -> Grant:
     )
 
 
+def grants_of(pbs: Iterable[identity_pb2.Grant]) -> list[Grant]:
+    """Those of permissions that this version knows."""
+    known = {p.value for p in Permission}
+    return [_grant(pb) for pb in pbs if pb.permission in known]
+
+
 @access(PUBLIC)
 @strawberry.type(description="A user's membership in one account, with its rights.")
 class Contact:
@@ -94,24 +101,15 @@ class Contact:
 
     @staticmethod
     def of(acting: Acting, pb: identity_pb2.Contact) -> "Contact":
-        known = {p.value for p in Permission}
         return Contact(
             acting=acting,
             id=strawberry.ID(global_id("Contact", pb.id)),
             user=User.of(pb.user),
             role=pb.role,
-            grants=[_grant(g) for g in pb.grants if g.permission in known],
+            grants=grants_of(pb.grants),
             denied_fields=list(pb.denied_fields),
             since=moment_of(pb, "since"),
         )
-
-
-@access(SELF)
-@strawberry.type(description="The signed-in user.")
-class Viewer:
-    user: User
-    current_ip: str
-    memberships: list[Contact]
 
 
 @access(needs(Permission.ACCOUNT_READ))

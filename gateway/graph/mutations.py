@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import strawberry
 
 from gateway import messages
-from gateway.access import Permission, needs
+from gateway.access import SELF, Permission, needs
 from gateway.access import field as access_field
 from gateway.context import Acting, Request
 from gateway.errors import Problem, ServiceError, error_code, input_path, problem_of
@@ -26,15 +26,18 @@ class Wrong(Exception):
 
 
 def mutation(
-    permission: Permission, run: Callable[[Acting, I], Awaitable[P]], input_: type[I], payload: type[P]
+    permission: Permission | None, run: Callable[[Acting, I], Awaitable[P]], input_: type[I], payload: type[P]
 ) -> Any:
-    """A mutation field. `run` gets the account that the input names, else the default one, already permitted."""
+    """A mutation field. `run` gets the account that the input names, else the default one, already permitted.
+
+    Without a permission it is about the user itself: signed in is enough.
+    """
 
     async def resolver(info: strawberry.Info, input: Any) -> Any:  # noqa: A002  # the argument's name in the schema
         request: Request = info.context
         coordinate = f"Mutation.{info.field_name}"
         try:
-            acting = request.acting(input.account_id, "input.accountId")
+            acting = request.acting(getattr(input, "account_id", None), "input.accountId")
             acting.require(permission, coordinate)
             return await run(acting, input)
         except Wrong as error:
@@ -56,7 +59,7 @@ def mutation(
         return refused
 
     resolver.__annotations__.update(input=input_, **{"return": payload})
-    return access_field(needs(permission), resolver, description=run.__doc__)
+    return access_field(needs(permission) if permission else SELF, resolver, description=run.__doc__)
 
 
 def refusals_of(error: ServiceError, locale: str) -> list[UserError]:

@@ -11,7 +11,7 @@ from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.domains import DomainAvailability, DomainMutations
-from gateway.graph.identity import Contact, User, Viewer
+from gateway.graph.viewer import Viewer, ViewerMutations
 
 
 async def node(info: strawberry.Info, id: strawberry.ID) -> Any:  # noqa: A002  # the argument's name in the schema
@@ -26,12 +26,7 @@ async def nodes(info: strawberry.Info, ids: list[strawberry.ID]) -> Any:
 
 
 def viewer(info: strawberry.Info) -> Viewer:
-    request = _request(info)
-    return Viewer(
-        user=User.of(request.session.user),
-        current_ip=request.ip,
-        memberships=[Contact.of(a, a.member.contact) for a in request.actings()],
-    )
+    return Viewer.of(_request(info))
 
 
 def account(info: strawberry.Info, id: strawberry.ID | None = None) -> Account | None:  # noqa: A002
@@ -68,5 +63,5 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, BillingMutations):
+class Mutation(DomainMutations, BillingMutations, ViewerMutations):
     pass

@@ -44,7 +44,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`kind` is "user", "token", "operator" or "system"; `label` is what the event log shows."""
+    """`kind` is "user", "token", "operator" or "system"; `label` is what the event log shows.
+
+    `session_id` is set when a person signed in: some things are not a program's to do.
+    """
 
     kind: str
     id: str
@@ -55,6 +58,7 @@ class Actor:
     locale: str = "hu"
     ip: str = ""
     grants: tuple[Grant, ...] = ()
+    session_id: UUID | None = None
 
     def scope(self, permission: str, now: datetime) -> Scope:
         """What the permission reaches; PermissionDenied when it is not held now."""
@@ -96,6 +100,7 @@ def sign(actor: Actor, key: OKPKey, now: datetime, ttl: timedelta) -> str:
         "acc": str(actor.account_id),
         "usr": str(actor.user_id) if actor.user_id else None,
         "con": str(actor.contact_id) if actor.contact_id else None,
+        "ses": str(actor.session_id) if actor.session_id else None,
         "loc": actor.locale,
         "ip": actor.ip,
         "gr": [
@@ -145,6 +150,7 @@ class ActorVerifier:
                 account_id=UUID(claims["acc"]),
                 user_id=UUID(claims["usr"]) if claims["usr"] else None,
                 contact_id=UUID(claims["con"]) if claims["con"] else None,
+                session_id=UUID(claims["ses"]) if claims.get("ses") else None,
                 locale=claims["loc"],
                 ip=claims["ip"],
                 grants=tuple(

@@ -11,7 +11,7 @@ from joserfc.jwk import OKPKey
 from services.chassis.actor import Actor, Grant, sign
 from services.chassis.db import Database, Row
 from services.chassis.errors import Unauthenticated
-from services.identity import access, secret, store
+from services.identity import access, credential_store, networks, secret, store
 from services.identity.people import Contact, User
 from services.identity.sessions import IDLE
 
@@ -28,6 +28,12 @@ class CredentialInvalid(Unauthenticated):
 
 class CredentialExpired(Unauthenticated):
     reason = "CREDENTIAL_EXPIRED"
+
+
+class TokenIpRefused(Unauthenticated):
+    """The token is bound to networks, and the caller is in none of them."""
+
+    reason = "TOKEN_IP_REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +79,26 @@ class ActorTokens:
 
 
 async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip: str, now: datetime) -> Identity:
-    """Who holds this credential; CredentialInvalid, CredentialExpired."""
+    """Who holds this credential; CredentialInvalid, CredentialExpired, TokenIpRefused."""
     if credential.startswith(secret.TOKEN):
-        kind, table, found = "token", "api_tokens", await store.token(db, secret.digest(credential))
+        kind, table, found = "token", "api_tokens", await credential_store.token(db, secret.digest(credential))
     elif credential.startswith(secret.SESSION):
-        kind, table, found = "session", "sessions", await store.session(db, secret.digest(credential))
+        kind, table, found = "session", "sessions", await credential_store.session(db, secret.digest(credential))
     else:
         raise CredentialInvalid("no such credential")
     if found is None or found["ended_at" if kind == "session" else "revoked_at"] is not None:
         raise CredentialInvalid("no such credential")
     if _expired(kind, found, now):
         raise CredentialExpired("the credential has expired")
+    if kind == "token" and not networks.reach(found["networks"], ip):
+        raise TokenIpRefused("the token may not be used from this address")
     contact_id = found["contact_id"] if kind == "token" else None
     contacts = await store.memberships(db, found["user_id"], contact_id, now)
     if kind == "token" and not contacts:
         raise CredentialInvalid("the membership that the token was made in is over")
     used = found["last_used_at"]
     if used is None or now - used >= _NOTE_USE_EVERY:
-        await store.touch(db, table, found["id"], now)
+        await credential_store.touch(db, table, found["id"], now)
     user = User(found["user_id"], found["email"], found["name"], found["locale"])
     return Identity(user, [_membership(tokens, kind, found, contact, ip, now) for contact in contacts], kind)
 
@@ -111,6 +119,7 @@ def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip
         locale=contact.user.locale,
         ip=ip,
         grants=grants,
+        session_id=found["id"] if kind == "session" else None,
     )
     return Membership(contact, grants, *tokens.give(actor, now))
 

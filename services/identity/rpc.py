@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from portico.common.v1 import common_pb2
 from portico.identity.v1 import identity_pb2 as pb
 from portico.identity.v1.identity_pb2_grpc import IdentityServiceServicer
@@ -11,8 +13,8 @@ from services.chassis import pages
 from services.chassis.actor import Grant
 from services.chassis.db import Row
 from services.chassis.grpc import Call, public, requires
-from services.chassis.times import to_pb
-from services.identity import accounts, contacts, credentials, emails, event_log, log_store, sessions
+from services.chassis.times import from_pb, to_pb
+from services.identity import accounts, api_tokens, contacts, credentials, emails, event_log, log_store, sessions
 from services.identity.app import App
 from services.identity.people import Contact, User
 from services.identity.wire import account_to_pb
@@ -87,6 +89,46 @@ class IdentityRpc(IdentityServiceServicer):
         kept, info = page.cut(await emails.page(self._app.db, call.actor, call.scope, page), _created)
         return pb.ListEmailsResponse(emails=map(_email, kept), page=info)
 
+    @requires(None)
+    async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
+        found = await sessions.of_actor(self._app.db, call.actor, call.now)
+        return pb.ListSessionsResponse(sessions=[_session(row, call.actor.session_id) for row in found])
+
+    @requires(None)
+    async def RevokeSession(self, request: pb.RevokeSessionRequest, call: Call) -> pb.RevokeSessionResponse:
+        await sessions.revoke(self._app.db, call.actor, UUID(request.id), call.now)
+        return pb.RevokeSessionResponse()
+
+    @requires(None)
+    async def RevokeAllSessions(self, request: pb.RevokeAllSessionsRequest, call: Call) -> pb.RevokeAllSessionsResponse:
+        await sessions.revoke_all(self._app.db, call.actor, keep_current=request.keep_current, now=call.now)
+        return pb.RevokeAllSessionsResponse()
+
+    @requires(None)
+    async def ListApiTokens(self, request: pb.ListApiTokensRequest, call: Call) -> pb.ListApiTokensResponse:
+        found = await api_tokens.of_actor(self._app.db, call.actor, call.now)
+        return pb.ListApiTokensResponse(tokens=map(_api_token, found))
+
+    @requires(None)
+    async def CreateApiToken(self, request: pb.CreateApiTokenRequest, call: Call) -> pb.CreateApiTokenResponse:
+        token, secret = await api_tokens.create(
+            self._app.db,
+            call.actor,
+            request,
+            request_id=request.request_id,
+            name=request.name,
+            permissions=request.permissions,
+            expires_at=_possible(request.expires_at),
+            ips=request.ips,
+            now=call.now,
+        )
+        return pb.CreateApiTokenResponse(token=_api_token(token), secret=secret)
+
+    @requires(None)
+    async def RevokeApiToken(self, request: pb.RevokeApiTokenRequest, call: Call) -> pb.RevokeApiTokenResponse:
+        await api_tokens.revoke(self._app.db, call.actor, UUID(request.id), call.now)
+        return pb.RevokeApiTokenResponse()
+
 
 _STATES = {"queued": pb.EMAIL_STATE_QUEUED, "sent": pb.EMAIL_STATE_SENT, "failed": pb.EMAIL_STATE_FAILED}
 
@@ -103,17 +145,53 @@ def _contact(contact: Contact, grants: Iterable[Grant]) -> pb.Contact:
         account_name=contact.account_name,
         user=_user(contact.user),
         role=contact.role,
-        grants=[
-            pb.Grant(
-                permission=grant.permission,
-                resources=sorted(map(str, grant.resources or ())),
-                expires_at=to_pb(grant.expires_at),
-            )
-            for grant in grants
-        ],
+        grants=map(_grant, grants),
         denied_fields=contact.denied_fields,
         since=to_pb(contact.since),
     )
+
+
+def _grant(grant: Grant) -> pb.Grant:
+    return pb.Grant(
+        permission=grant.permission,
+        resources=sorted(map(str, grant.resources or ())),
+        expires_at=to_pb(grant.expires_at),
+    )
+
+
+def _session(row: Row, current: UUID | None) -> pb.Session:
+    return pb.Session(
+        id=str(row["id"]),
+        user_agent=row["user_agent"],
+        ip=row["ip"],
+        created_at=to_pb(row["created_at"]),
+        last_used_at=to_pb(row["last_used_at"]),
+        expires_at=to_pb(row["expires_at"]),
+        current=row["id"] == current,
+    )
+
+
+def _api_token(token: api_tokens.Token) -> pb.ApiToken:
+    row = token.row
+    return pb.ApiToken(
+        id=str(row["id"]),
+        name=row["name"],
+        account_id=str(token.contact.account_id),
+        contact_id=str(token.contact.id),
+        grants=map(_grant, token.grants),
+        created_at=to_pb(row["created_at"]),
+        last_used_at=to_pb(row["last_used_at"]),
+        expires_at=to_pb(row["expires_at"]),
+        ips=map(str, row["networks"]),
+    )
+
+
+def _possible(stamp: Timestamp) -> datetime | None:
+    """None for a moment that no calendar has."""
+    try:
+        return from_pb(stamp)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _event(row: Row) -> pb.Event:

@@ -1,15 +1,18 @@
-"""Sign-in with e-mail and password, and the sessions it opens."""
+"""Sign-in with e-mail and password, the sessions it opens, and how they end."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import grpc
+
 from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
-from services.chassis.errors import Unauthenticated
-from services.identity import secret, store, throttle
+from services.chassis.errors import DomainError, NotFound, Unauthenticated
+from services.identity import credential_store, secret, store, throttle
 from services.identity.passwords import Hasher
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,17 @@ class SignInFailed(Unauthenticated):
     """The same for a wrong password and for an address that nobody has."""
 
     reason = "SIGN_IN_FAILED"
+
+
+class SessionNotFound(NotFound):
+    reason = "SESSION_NOT_FOUND"
+
+
+class TokenMayNot(DomainError):
+    """It is for a person who has signed in, not for a program."""
+
+    reason = "TOKEN_MAY_NOT"
+    status = grpc.StatusCode.PERMISSION_DENIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,9 @@ async def sign_in(
             raise SignInFailed("the address or the password is wrong")
         if fresh is not None:
             await store.set_password(tx, user["id"], fresh)
-        await store.add_session(tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at)
+        await credential_store.add_session(
+            tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
+        )
         await throttle.restore(tx, email)
         await _tell_accounts(tx, user["id"], user["email"], user, ip, "user.signed_in")
     return made
@@ -63,12 +79,59 @@ async def sign_in(
 async def end(db: Database, session_secret: str, now: datetime) -> None:
     """Ends the session of this secret; an unknown or ended one changes nothing."""
     async with db.transaction() as tx:
-        ended = await store.end_session(tx, secret.digest(session_secret), now)
+        ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
         if ended is not None:
             await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], "user.signed_out")
 
 
-async def _tell_accounts(tx: Tx, user_id: UUID, email: str, user: Row | None, ip: str, action: str) -> None:
+def own(actor: Actor) -> tuple[UUID, UUID]:
+    """(user, session) of somebody who has signed in; TokenMayNot for a token or a service."""
+    if actor.kind != "user" or actor.user_id is None or actor.session_id is None:
+        raise TokenMayNot("only a signed-in person may do this")
+    return actor.user_id, actor.session_id
+
+
+async def of_actor(db: Database, actor: Actor, now: datetime) -> list[Row]:
+    """The open sessions of the user, the last used first. A token sees none: it may be narrower than its maker."""
+    if actor.user_id is None or actor.session_id is None:
+        return []
+    return await credential_store.sessions_of_user(db, actor.user_id, now, now - IDLE)
+
+
+async def revoke(db: Database, actor: Actor, session_id: UUID, now: datetime) -> None:
+    """Ends one session of the user; SessionNotFound. Ending it twice changes nothing."""
+    user_id, _ = own(actor)
+    async with db.transaction() as tx:
+        if not await credential_store.has_session(tx, user_id, session_id):
+            raise SessionNotFound("the user has no such session", field="id")
+        await _revoke(tx, actor, user_id, only=session_id, keep=None, now=now)
+
+
+async def revoke_all(db: Database, actor: Actor, *, keep_current: bool, now: datetime) -> None:
+    """Ends every session of the user, or every one but the one that asks."""
+    user_id, current = own(actor)
+    async with db.transaction() as tx:
+        await _revoke(tx, actor, user_id, only=None, keep=current if keep_current else None, now=now)
+
+
+async def _revoke(tx: Tx, actor: Actor, user_id: UUID, *, only: UUID | None, keep: UUID | None, now: datetime) -> None:
+    ended = await credential_store.end_sessions(tx, user_id, only, keep, now)
+    if ended:
+        told = [{"id": row["id"], "ip": row["ip"], "user_agent": row["user_agent"]} for row in ended]
+        await _tell_accounts(
+            tx, user_id, ended[0]["email"], ended[0], actor.ip, "user.sessions_revoked", before={"sessions": told}
+        )
+
+
+async def _tell_accounts(
+    tx: Tx,
+    user_id: UUID,
+    email: str,
+    user: Row | None,
+    ip: str,
+    action: str,
+    before: Mapping[str, object] | None = None,
+) -> None:
     """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
     for account_id, contact_id in await store.accounts_of_user(tx, user_id):
         if user is None:
@@ -85,4 +148,4 @@ async def _tell_accounts(tx: Tx, user_id: UUID, email: str, user: Row | None, ip
                 locale=user["locale"],
                 ip=ip,
             )
-        await audit.record(tx, actor, action, subject=("User", user_id, email))
+        await audit.record(tx, actor, action, subject=("User", user_id, email), before=before)

@@ -1,4 +1,5 @@
-"""All SQL of accounts, users, contacts, credentials and e-mails. The event log's stands in log_store.py."""
+"""All SQL of accounts, users, contacts and e-mails. That of sessions and tokens stands in credential_store.py, the event
+log's in log_store.py."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -210,98 +211,7 @@ def _contact(row: Row) -> Contact:
     )
 
 
-# -- sessions and tokens
-
-
-async def add_session(
-    tx: Tx, secret_hash: bytes, user_id: UUID, ip: str, user_agent: str, now: datetime, expires_at: datetime
-) -> UUID:
-    added: UUID = await tx.fetchval(
-        """INSERT INTO sessions (secret_hash, user_id, ip, user_agent, created_at, expires_at, last_used_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $5) RETURNING id""",
-        secret_hash,
-        user_id,
-        ip,
-        user_agent,
-        now,
-        expires_at,
-    )
-    return added
-
-
-async def session(q: Queryable, secret_hash: bytes) -> Row | None:
-    return await q.fetchrow(
-        """SELECT s.id, s.expires_at, s.last_used_at, s.ended_at, u.id AS user_id, u.email, u.name, u.locale
-           FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",
-        secret_hash,
-    )
-
-
-async def end_session(tx: Tx, secret_hash: bytes, now: datetime) -> Row | None:
-    """The session and its user; None when it is unknown or has ended before."""
-    return await tx.fetchrow(
-        """UPDATE sessions s SET ended_at = $2 FROM users u
-           WHERE s.secret_hash = $1 AND s.ended_at IS NULL AND u.id = s.user_id
-           RETURNING s.id, u.id AS user_id, u.email, u.locale, s.ip""",
-        secret_hash,
-        now,
-    )
-
-
-async def add_token(
-    tx: Tx,
-    account_id: UUID,
-    contact_id: UUID,
-    secret_hash: bytes,
-    name: str,
-    grants: list[dict[str, Any]] | None,
-    expires_at: datetime | None,
-) -> UUID | None:
-    """None when the account has no such contact."""
-    added: UUID | None = await tx.fetchval(
-        """INSERT INTO api_tokens (contact_id, secret_hash, name, grants, expires_at)
-           SELECT id, $3, $4, $5, $6 FROM contacts WHERE id = $2 AND account_id = $1 RETURNING id""",
-        account_id,
-        contact_id,
-        secret_hash,
-        name,
-        grants,
-        expires_at,
-    )
-    return added
-
-
-async def token(q: Queryable, secret_hash: bytes) -> Row | None:
-    return await q.fetchrow(
-        """SELECT t.id, t.name AS token_name, t.grants, t.expires_at, t.last_used_at, t.revoked_at, t.contact_id,
-                  u.id AS user_id, u.email, u.name, u.locale
-           FROM api_tokens t JOIN contacts c ON c.id = t.contact_id JOIN users u ON u.id = c.user_id
-           WHERE t.secret_hash = $1""",
-        secret_hash,
-    )
-
-
-async def revoke_token(tx: Tx, account_id: UUID, token_id: UUID, now: datetime) -> Row | None:
-    """`revoked`: whether this call did it. None when the account has no such token."""
-    return await tx.fetchrow(
-        """WITH done AS (UPDATE api_tokens SET revoked_at = $3 WHERE id = $2 AND revoked_at IS NULL
-                         AND contact_id IN (SELECT id FROM contacts WHERE account_id = $1) RETURNING id)
-           SELECT t.name, EXISTS (SELECT FROM done) AS revoked
-           FROM api_tokens t JOIN contacts c ON c.id = t.contact_id WHERE t.id = $2 AND c.account_id = $1""",
-        account_id,
-        token_id,
-        now,
-    )
-
-
-async def touch(q: Queryable, table: str, row_id: UUID, now: datetime) -> None:
-    """Notes the use of a session or token; a clock that runs behind changes nothing."""
-    await q.execute(
-        f"UPDATE {table} SET last_used_at = $2 WHERE id = $1 AND last_used_at IS DISTINCT FROM $2"  # noqa: S608
-        " AND (last_used_at IS NULL OR last_used_at < $2)",
-        row_id,
-        now,
-    )
+# -- housekeeping
 
 
 async def purge(q: Queryable, now: datetime, sessions_before: datetime) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 import grpc
 
@@ -15,7 +15,7 @@ from portico.domains.v1 import domains_pb2, domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
 from portico.identity.v1 import identity_pb2, identity_pb2_grpc
 from portico.tickets.v1 import tickets_pb2, tickets_pb2_grpc
-from services.chassis.errors import DomainError, to_status
+from services.chassis.errors import DomainError, NotFound, to_status
 
 ALL = [
     "account.read",
@@ -62,6 +62,7 @@ class World:
     broken: dict[str, Exception] = field(default_factory=dict)
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
+    api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
@@ -220,9 +221,7 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "CreateSession")
         token = request.email.partition("@")[0]
         if token not in self.world.tokens or request.password != "right":
-            status = to_status(_SignInFailed(), "identity")
-            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
+            await _refuse(context, _SignInFailed())
         secret = f"session-{uuid4().hex}"
         self.world.sessions[secret] = token
         answer = identity_pb2.CreateSessionResponse(secret=secret)
@@ -267,10 +266,68 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "ListEmails")
         return identity_pb2.ListEmailsResponse()
 
+    async def ListSessions(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListSessions")
+        found = [identity_pb2.Session(id=session_id(secret), user_agent="curl/8") for secret in self.world.sessions]
+        return identity_pb2.ListSessionsResponse(sessions=found)
+
+    async def RevokeSession(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RevokeSession")
+        secret = next((s for s in self.world.sessions if session_id(s) == request.id), None)
+        if secret is None:
+            await _refuse(context, _SessionNotFound(field="id"))
+        self.world.sessions.pop(secret or "")
+        return identity_pb2.RevokeSessionResponse()
+
+    async def RevokeAllSessions(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RevokeAllSessions")
+        self.world.sessions.clear()
+        return identity_pb2.RevokeAllSessionsResponse()
+
+    async def ListApiTokens(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListApiTokens")
+        return identity_pb2.ListApiTokensResponse(tokens=self.world.api_tokens.values())
+
+    async def CreateApiToken(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "CreateApiToken")
+        if request.request_id in self.world.api_tokens:
+            return identity_pb2.CreateApiTokenResponse(token=self.world.api_tokens[request.request_id])
+        grants = [identity_pb2.Grant(permission=p) for p in request.permissions]
+        made = identity_pb2.ApiToken(
+            id=str(uuid4()),
+            name=request.name,
+            account_id=account,
+            grants=grants,
+            expires_at=request.expires_at,
+            ips=request.ips,
+        )
+        self.world.api_tokens[request.request_id] = made
+        self.world.person(f"made-{made.id}", contact(UUID(account).int, request.permissions))
+        return identity_pb2.CreateApiTokenResponse(token=made, secret=f"made-{made.id}")
+
+    async def RevokeApiToken(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RevokeApiToken")
+        self.world.tokens.pop(f"made-{request.id}", None)
+        return identity_pb2.RevokeApiTokenResponse()
+
 
 class _SignInFailed(DomainError):
     reason = "SIGN_IN_FAILED"
     status = grpc.StatusCode.UNAUTHENTICATED
+
+
+class _SessionNotFound(NotFound):
+    reason = "SESSION_NOT_FOUND"
+
+
+async def _refuse(context: Any, error: DomainError) -> None:
+    details = to_status(error, "identity").SerializeToString()
+    context.set_trailing_metadata((("grpc-status-details-bin", details),))
+    await context.abort(error.status, error.detail)
+
+
+def session_id(secret: str) -> str:
+    return str(uuid5(NAMESPACE_OID, secret))
 
 
 class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):

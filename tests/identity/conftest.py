@@ -87,9 +87,10 @@ class Town:
     ) -> str:
         async with self._db.transaction() as tx:
             actor = system("test", member.account_id)
-            return await api_tokens.create_token(
+            made = await api_tokens.create_token(
                 tx, actor, member.contact_id, "robot", grants=grants, expires_at=expires_at
             )
+            return made.secret
 
 
 @pytest.fixture

@@ -24,6 +24,12 @@ NEEDS: dict[str, tuple[Message, str]] = {
 SIGNED_IN: dict[str, Message] = {
     "GetDashboard": pb.GetDashboardRequest(),
     "ListContacts": pb.ListContactsRequest(),
+    "ListSessions": pb.ListSessionsRequest(),
+    "RevokeSession": pb.RevokeSessionRequest(id=str(uuid4())),
+    "RevokeAllSessions": pb.RevokeAllSessionsRequest(),
+    "ListApiTokens": pb.ListApiTokensRequest(),
+    "CreateApiToken": pb.CreateApiTokenRequest(),
+    "RevokeApiToken": pb.RevokeApiTokenRequest(id=str(uuid4())),
 }
 
 

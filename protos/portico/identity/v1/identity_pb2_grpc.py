@@ -75,6 +75,36 @@ class IdentityServiceStub:
                 request_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListEmailsRequest.SerializeToString,
                 response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListEmailsResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/portico.identity.v1.IdentityService/ListSessions',
+                request_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeSession = channel.unary_unary(
+                '/portico.identity.v1.IdentityService/RevokeSession',
+                request_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeSessionRequest.SerializeToString,
+                response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeSessionResponse.FromString,
+                _registered_method=True)
+        self.RevokeAllSessions = channel.unary_unary(
+                '/portico.identity.v1.IdentityService/RevokeAllSessions',
+                request_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeAllSessionsRequest.SerializeToString,
+                response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeAllSessionsResponse.FromString,
+                _registered_method=True)
+        self.ListApiTokens = channel.unary_unary(
+                '/portico.identity.v1.IdentityService/ListApiTokens',
+                request_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListApiTokensRequest.SerializeToString,
+                response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListApiTokensResponse.FromString,
+                _registered_method=True)
+        self.CreateApiToken = channel.unary_unary(
+                '/portico.identity.v1.IdentityService/CreateApiToken',
+                request_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.CreateApiTokenRequest.SerializeToString,
+                response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.CreateApiTokenResponse.FromString,
+                _registered_method=True)
+        self.RevokeApiToken = channel.unary_unary(
+                '/portico.identity.v1.IdentityService/RevokeApiToken',
+                request_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeApiTokenRequest.SerializeToString,
+                response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeApiTokenResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -83,7 +113,7 @@ class IdentityServiceServicer:
 
     def Authenticate(self, request, context):
         """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED.
+        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,6 +168,52 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """The calls below are about the user itself and need no grant. An API token sees itself alone, and whatever changes
+        something is refused to it: PERMISSION_DENIED TOKEN_MAY_NOT.
+
+        The user's open sessions, the last used first; none to an API token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSession(self, request, context):
+        """Ends one session of the user; ending it twice changes nothing. NOT_FOUND SESSION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeAllSessions(self, request, context):
+        """Ends every session of the user, or every one but the caller's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApiTokens(self, request, context):
+        """The user's API tokens in all of its accounts, the newest first; revoked ones are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateApiToken(self, request, context):
+        """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
+        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeApiToken(self, request, context):
+        """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -180,6 +256,36 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ListEmails,
                     request_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListEmailsRequest.FromString,
                     response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListEmailsResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListSessionsRequest.FromString,
+                    response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'RevokeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSession,
+                    request_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeSessionRequest.FromString,
+                    response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'RevokeAllSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeAllSessions,
+                    request_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeAllSessionsRequest.FromString,
+                    response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeAllSessionsResponse.SerializeToString,
+            ),
+            'ListApiTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApiTokens,
+                    request_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListApiTokensRequest.FromString,
+                    response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.ListApiTokensResponse.SerializeToString,
+            ),
+            'CreateApiToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateApiToken,
+                    request_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.CreateApiTokenRequest.FromString,
+                    response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.CreateApiTokenResponse.SerializeToString,
+            ),
+            'RevokeApiToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeApiToken,
+                    request_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeApiTokenRequest.FromString,
+                    response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.RevokeApiTokenResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -399,6 +505,168 @@ class IdentityService:
             '/portico.identity.v1.IdentityService/ListEmails',
             portico_dot_identity_dot_v1_dot_identity__pb2.ListEmailsRequest.SerializeToString,
             portico_dot_identity_dot_v1_dot_identity__pb2.ListEmailsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.identity.v1.IdentityService/ListSessions',
+            portico_dot_identity_dot_v1_dot_identity__pb2.ListSessionsRequest.SerializeToString,
+            portico_dot_identity_dot_v1_dot_identity__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.identity.v1.IdentityService/RevokeSession',
+            portico_dot_identity_dot_v1_dot_identity__pb2.RevokeSessionRequest.SerializeToString,
+            portico_dot_identity_dot_v1_dot_identity__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeAllSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.identity.v1.IdentityService/RevokeAllSessions',
+            portico_dot_identity_dot_v1_dot_identity__pb2.RevokeAllSessionsRequest.SerializeToString,
+            portico_dot_identity_dot_v1_dot_identity__pb2.RevokeAllSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApiTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.identity.v1.IdentityService/ListApiTokens',
+            portico_dot_identity_dot_v1_dot_identity__pb2.ListApiTokensRequest.SerializeToString,
+            portico_dot_identity_dot_v1_dot_identity__pb2.ListApiTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateApiToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.identity.v1.IdentityService/CreateApiToken',
+            portico_dot_identity_dot_v1_dot_identity__pb2.CreateApiTokenRequest.SerializeToString,
+            portico_dot_identity_dot_v1_dot_identity__pb2.CreateApiTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeApiToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.identity.v1.IdentityService/RevokeApiToken',
+            portico_dot_identity_dot_v1_dot_identity__pb2.RevokeApiTokenRequest.SerializeToString,
+            portico_dot_identity_dot_v1_dot_identity__pb2.RevokeApiTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

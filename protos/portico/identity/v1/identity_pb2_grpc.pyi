@@ -35,7 +35,7 @@ class IdentityServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]
     """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED.
+    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
     """
     CreateSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]
     """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
@@ -51,6 +51,24 @@ class IdentityServiceStub:
     """A page of the event log, the newest first. log.read"""
     ListEmails: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListEmailsRequest, _identity_pb2.ListEmailsResponse]
     """A page of the e-mails sent to the account's people, the newest first. emails.read"""
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListSessionsRequest, _identity_pb2.ListSessionsResponse]
+    """The calls below are about the user itself and need no grant. An API token sees itself alone, and whatever changes
+    something is refused to it: PERMISSION_DENIED TOKEN_MAY_NOT.
+
+    The user's open sessions, the last used first; none to an API token.
+    """
+    RevokeSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RevokeSessionRequest, _identity_pb2.RevokeSessionResponse]
+    """Ends one session of the user; ending it twice changes nothing. NOT_FOUND SESSION_NOT_FOUND."""
+    RevokeAllSessions: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RevokeAllSessionsRequest, _identity_pb2.RevokeAllSessionsResponse]
+    """Ends every session of the user, or every one but the caller's."""
+    ListApiTokens: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListApiTokensRequest, _identity_pb2.ListApiTokensResponse]
+    """The user's API tokens in all of its accounts, the newest first; revoked ones are left out."""
+    CreateApiToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateApiTokenRequest, _identity_pb2.CreateApiTokenResponse]
+    """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
+    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+    """
+    RevokeApiToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RevokeApiTokenRequest, _identity_pb2.RevokeApiTokenResponse]
+    """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND."""
 
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
@@ -59,7 +77,7 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]  # type: ignore[assignment]
     """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED.
+    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
     """
     CreateSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]  # type: ignore[assignment]
     """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
@@ -75,6 +93,24 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """A page of the event log, the newest first. log.read"""
     ListEmails: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListEmailsRequest, _identity_pb2.ListEmailsResponse]  # type: ignore[assignment]
     """A page of the e-mails sent to the account's people, the newest first. emails.read"""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListSessionsRequest, _identity_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """The calls below are about the user itself and need no grant. An API token sees itself alone, and whatever changes
+    something is refused to it: PERMISSION_DENIED TOKEN_MAY_NOT.
+
+    The user's open sessions, the last used first; none to an API token.
+    """
+    RevokeSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.RevokeSessionRequest, _identity_pb2.RevokeSessionResponse]  # type: ignore[assignment]
+    """Ends one session of the user; ending it twice changes nothing. NOT_FOUND SESSION_NOT_FOUND."""
+    RevokeAllSessions: _aio.UnaryUnaryMultiCallable[_identity_pb2.RevokeAllSessionsRequest, _identity_pb2.RevokeAllSessionsResponse]  # type: ignore[assignment]
+    """Ends every session of the user, or every one but the caller's."""
+    ListApiTokens: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListApiTokensRequest, _identity_pb2.ListApiTokensResponse]  # type: ignore[assignment]
+    """The user's API tokens in all of its accounts, the newest first; revoked ones are left out."""
+    CreateApiToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateApiTokenRequest, _identity_pb2.CreateApiTokenResponse]  # type: ignore[assignment]
+    """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
+    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+    """
+    RevokeApiToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.RevokeApiTokenRequest, _identity_pb2.RevokeApiTokenResponse]  # type: ignore[assignment]
+    """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND."""
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who somebody is and what they may see. Authenticate and CreateSession are the only calls without an actor token."""
@@ -86,7 +122,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.AuthenticateResponse, _abc.Awaitable[_identity_pb2.AuthenticateResponse]]:
         """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED.
+        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
         """
 
     @_abc_1.abstractmethod
@@ -144,5 +180,59 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.ListEmailsResponse, _abc.Awaitable[_identity_pb2.ListEmailsResponse]]:
         """A page of the e-mails sent to the account's people, the newest first. emails.read"""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _identity_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ListSessionsResponse, _abc.Awaitable[_identity_pb2.ListSessionsResponse]]:
+        """The calls below are about the user itself and need no grant. An API token sees itself alone, and whatever changes
+        something is refused to it: PERMISSION_DENIED TOKEN_MAY_NOT.
+
+        The user's open sessions, the last used first; none to an API token.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeSession(
+        self,
+        request: _identity_pb2.RevokeSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.RevokeSessionResponse, _abc.Awaitable[_identity_pb2.RevokeSessionResponse]]:
+        """Ends one session of the user; ending it twice changes nothing. NOT_FOUND SESSION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def RevokeAllSessions(
+        self,
+        request: _identity_pb2.RevokeAllSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.RevokeAllSessionsResponse, _abc.Awaitable[_identity_pb2.RevokeAllSessionsResponse]]:
+        """Ends every session of the user, or every one but the caller's."""
+
+    @_abc_1.abstractmethod
+    def ListApiTokens(
+        self,
+        request: _identity_pb2.ListApiTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ListApiTokensResponse, _abc.Awaitable[_identity_pb2.ListApiTokensResponse]]:
+        """The user's API tokens in all of its accounts, the newest first; revoked ones are left out."""
+
+    @_abc_1.abstractmethod
+    def CreateApiToken(
+        self,
+        request: _identity_pb2.CreateApiTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.CreateApiTokenResponse, _abc.Awaitable[_identity_pb2.CreateApiTokenResponse]]:
+        """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
+        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeApiToken(
+        self,
+        request: _identity_pb2.RevokeApiTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.RevokeApiTokenResponse, _abc.Awaitable[_identity_pb2.RevokeApiTokenResponse]]:
+        """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND."""
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
