@@ -4,15 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import grpc
+
 from services.chassis import audit
 from services.chassis.actor import Actor, Grant
 from services.chassis.db import Tx
-from services.chassis.errors import NotFound
+from services.chassis.errors import DomainError, NotFound
 from services.identity import access, secret, store
 
 
 class ContactNotFound(NotFound):
     reason = "CONTACT_NOT_FOUND"
+
+
+class NotByToken(DomainError):
+    reason = "NOT_BY_TOKEN"
+    status = grpc.StatusCode.PERMISSION_DENIED
 
 
 class TokenNotFound(NotFound):
@@ -30,8 +37,13 @@ async def create_token(
 ) -> str:
     """The secret of a new token of a contact of the actor's account; it cannot be shown again.
 
-    `grants` narrow it: it may at any time what both they and the contact allow. None: what the contact may.
+    `grants` narrow it: it may at any time what both they and the contact allow. None: what the contact may. A contact
+    makes tokens of its own only (ContactNotFound), a token none (NotByToken): either could reach further than its maker.
     """
+    if actor.kind == "token":
+        raise NotByToken("a token makes no tokens")
+    if actor.contact_id not in {None, contact_id}:
+        raise ContactNotFound("no such contact in the account")
     if grants is not None:
         access.check_grants(grants)
     made = secret.make(secret.TOKEN)

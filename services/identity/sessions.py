@@ -1,5 +1,6 @@
 """Sign-in with e-mail and password, and the sessions it opens."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 LIFE = timedelta(days=30)
 #: And this long after its last use.
 IDLE = timedelta(days=7)
+#: A failed sign-in is written down only for an address that somebody has; both answers wait this long after the guess,
+#: so that the time does not tell.
+_EVEN_SECONDS = 0.1
 
 
 class SignInFailed(Unauthenticated):
@@ -38,13 +42,13 @@ async def sign_in(
 ) -> NewSession:
     """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
     email = email.strip()
-    await throttle.spend(db, email, ip, now)
     user = await store.user_by_email(db, email)
+    # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
+    address = user["email"] if user else email
+    await throttle.spend(db, address, ip, now)
     if not await hasher.matches(user["password_hash"] if user else None, password) or user is None:
         log.info("a sign-in failed", extra={"ip": ip, "known": user is not None})
-        if user is not None:
-            async with db.transaction() as tx:
-                await _tell_accounts(tx, user["id"], user["email"], None, ip, "user.sign_in_failed")
+        await asyncio.gather(asyncio.sleep(_EVEN_SECONDS), _tell_failed(db, user, ip, now))
         raise SignInFailed("the address or the password is wrong")
     fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
     made = NewSession(secret.make(secret.SESSION), now + LIFE)
@@ -55,8 +59,8 @@ async def sign_in(
         if fresh is not None:
             await store.set_password(tx, user["id"], fresh)
         await store.add_session(tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at)
-        await throttle.restore(tx, email)
-        await _tell_accounts(tx, user["id"], user["email"], user, ip, "user.signed_in")
+        await throttle.restore(tx, address)
+        await _tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
     return made
 
 
@@ -65,12 +69,20 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     async with db.transaction() as tx:
         ended = await store.end_session(tx, secret.digest(session_secret), now)
         if ended is not None:
-            await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], "user.signed_out")
+            await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
 
 
-async def _tell_accounts(tx: Tx, user_id: UUID, email: str, user: Row | None, ip: str, action: str) -> None:
+async def _tell_failed(db: Database, user: Row | None, ip: str, now: datetime) -> None:
+    if user is not None:
+        async with db.transaction() as tx:
+            await _tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.sign_in_failed")
+
+
+async def _tell_accounts(
+    tx: Tx, user_id: UUID, email: str, user: Row | None, ip: str, now: datetime, action: str
+) -> None:
     """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
-    for account_id, contact_id in await store.accounts_of_user(tx, user_id):
+    for account_id, contact_id in await store.accounts_of_user(tx, user_id, now):
         if user is None:
             # Nobody has proven to be the user, so it is not the actor.
             actor = Actor(kind="system", id="identity", label="identity", account_id=account_id, ip=ip)

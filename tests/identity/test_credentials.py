@@ -1,6 +1,7 @@
 """From a session or a token to actor tokens: who is let in, with which rights."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -193,3 +194,17 @@ async def test_a_role_or_permission_that_does_not_exist_cannot_be_given(town: To
         await town.member("emperor")
     with pytest.raises(access.PermissionUnknown):
         await town.member("custom", grants=[Grant("domains.steal")])
+
+
+async def test_nobody_reaches_further_by_making_a_token(identity: Serving, town: Town) -> None:
+    owner = await town.member()
+    clerk = await town.member("accountant", owner.account_id)
+    robot = replace(owner.actor(Grant("billing.read")), kind="token")
+    for maker, refusal in ((clerk.actor(), api_tokens.ContactNotFound), (robot, api_tokens.NotByToken)):
+        with pytest.raises(refusal):
+            async with identity.db.transaction() as tx:
+                await api_tokens.create_token(tx, maker, owner.contact_id, "robot")
+    async with identity.db.transaction() as tx:
+        own = await api_tokens.create_token(tx, clerk.actor(), clerk.contact_id, "robot")
+    [membership] = (await authenticated(identity, own)).memberships
+    assert {grant.permission for grant in membership.contact.grants} == access.ROLES["accountant"]
