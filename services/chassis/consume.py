@@ -27,7 +27,8 @@ from services.chassis.db import CONNECTION_ERRORS, Database, Tx
 
 log = logging.getLogger(__name__)
 RETRY_KIND = "event"
-MAX_ATTEMPTS = 10
+#: With backoff, an hour and three quarters: long enough for a neighbour that is late with what a handler needs.
+MAX_ATTEMPTS = 30
 _DATABASE_AWAY_SECONDS = 1.0
 _consumed = telemetry.meter.create_counter("portico.inbox.consumed", description="Events whose effect is committed")
 
@@ -173,7 +174,7 @@ class Inbox:
         try:
             await self.apply(meta, body, kept["traceparent"])
         except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
+            cause = telemetry.cause(error)
             if job.attempt < MAX_ATTEMPTS and not isinstance(error, DecodeError):
                 raise jobs.RetryLater(cause=cause) from error
             if self._bus is None:

@@ -133,7 +133,8 @@ class Worker:
             if len(rows) == free and free:
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(awake.wait(), _POLL_SECONDS)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await awake.wait()
 
     async def _lease(self, limit: int) -> list[Row]:
         return await self._db.fetch(
@@ -181,11 +182,11 @@ class Worker:
             logging.INFO if expected else logging.ERROR,
             "a job will be tried again",
             exc_info=None if expected else error,
-            extra={"job": str(job.id), "kind": job.kind, "attempt": job.attempt, "cause": str(error)},
+            extra={"job": str(job.id), "kind": job.kind, "attempt": job.attempt, "cause": telemetry.cause(error)},
         )
         seconds = error.seconds if isinstance(error, RetryLater) and error.seconds is not None else backoff(job.attempt)
         try:
-            await self._postpone(job, seconds, f"{type(error).__name__}: {error}")
+            await self._postpone(job, seconds, telemetry.cause(error))
         except CONNECTION_ERRORS:
             log.warning("the database is away; the job's lease runs out by itself", extra={"job": str(job.id)})
 

@@ -233,3 +233,8 @@ async def test_without_the_database_calls_are_unavailable_until_it_is_back(
 
         await eventually(answers)
         assert not echo.failed.is_set()
+
+
+async def test_a_token_limited_to_a_thousand_objects_is_accepted(echo: Mounted, caller: Caller) -> None:
+    limited = Grant("tickets.read", frozenset(uuid4() for _ in range(1000)))
+    await echo.stub.GetDashboard(tickets_pb2.GetDashboardRequest(), **caller(limited))
