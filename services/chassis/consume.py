@@ -159,7 +159,8 @@ class Inbox:
         }
         try:
             async with self._db.transaction() as tx:
-                await jobs.add(tx, RETRY_KIND, payload, key=f"{meta.key}:{meta.id}")
+                # Without a key: a dead letter sent again is tried anew, and the inbox makes two jobs for one harmless.
+                await jobs.add(tx, RETRY_KIND, payload)
         except CONNECTION_ERRORS:
             log.warning("an event waits for the database", extra=about)
             return False
@@ -180,7 +181,12 @@ class Inbox:
             if self._bus is None:
                 raise jobs.RetryLater(cause="no broker to give the dead letter to") from error
             await self._bus.publish_dead(
-                meta.key, body, message_id=str(meta.id), account_id=meta.account_id, cause=cause
+                meta.key,
+                body,
+                message_id=str(meta.id),
+                account_id=meta.account_id,
+                occurred_at=meta.occurred_at,
+                cause=cause,
             )
             log.error(
                 "an event is given up; it waits in the dead-letter queue", extra={"event": meta.key, "cause": cause}

@@ -7,7 +7,7 @@ A lease lasts seconds and is renewed while the handler runs. Each lease has a fe
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from uuid import UUID
 from opentelemetry.trace import SpanKind
 
 from services.chassis import telemetry
-from services.chassis.db import CONNECTION_ERRORS, Database, Row, Tx
+from services.chassis.db import CONNECTION_ERRORS, Database, Queryable, Row, Tx
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 15
@@ -85,6 +85,16 @@ async def add(
         payload,
         run_at,
         telemetry.traceparent(),
+    )
+
+
+async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> None:
+    """Makes jobs that were given up ready again, with all their attempts before them: those of `keys`, or the kind's."""
+    await q.execute(
+        """UPDATE jobs SET state = 'ready', attempts = 0, run_at = now()
+           WHERE kind = $1 AND ($2::text[] IS NULL OR key = ANY($2)) AND state = 'dead'""",
+        kind,
+        None if keys is None else list(keys),
     )
 
 

@@ -110,8 +110,12 @@ async def mounted(
     job_handlers: Mapping[str, jobs.Handler] | None = None,
     periodic: Mapping[str, jobs.Periodic] | None = None,
     close: Callable[[A], Awaitable[None]] | None = None,
+    broker_seconds: float = _BROKER_SECONDS,
 ) -> AsyncIterator[asyncio.Event]:
-    """A running service; the event given is set when a background task ends by itself, which none should."""
+    """A running service; the event given is set when a background task ends by itself, which none should.
+
+    It is ready once its queues stand, or after `broker_seconds` without a broker.
+    """
     db = await _database(service, settings, migrations)
     app = await build(db)
     inbox = consume.Inbox(db, app, consumes or {})
@@ -141,7 +145,7 @@ async def mounted(
     for task in tasks:
         task.add_done_callback(lambda done: _ended(done, failed, stopping))
     with suppress(TimeoutError):  # without the broker we serve all the same; events wait in the outbox
-        async with asyncio.timeout(_BROKER_SECONDS):
+        async with asyncio.timeout(broker_seconds):
             await connected.wait()
     await server.start()
     for name in ("", full_name):

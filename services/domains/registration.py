@@ -44,12 +44,7 @@ async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: date
 
 async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
     """Somebody's money is in these names: their jobs are never given up for good."""
-    await db.execute(
-        """UPDATE jobs SET state = 'ready', attempts = 0, run_at = now()
-           WHERE kind = $1 AND key = ANY($2) AND state = 'dead'""",
-        KIND,
-        [str(domain_id) for domain_id in domain_ids],
-    )
+    await jobs.revive(db, KIND, [str(domain_id) for domain_id in domain_ids])
 
 
 async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:

@@ -86,9 +86,7 @@ async def apply(job: jobs.LeasedJob, app: App) -> None:
 
 async def retry_given_up(q: Queryable) -> None:
     """A zone that the nameservers do not serve is never given up for good."""
-    await q.execute(
-        "UPDATE jobs SET state = 'ready', attempts = 0, run_at = now() WHERE kind = $1 AND state = 'dead'", KIND
-    )
+    await jobs.revive(q, KIND)
 
 
 async def of_domains(

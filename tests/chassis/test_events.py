@@ -175,6 +175,35 @@ async def test_event_that_always_fails_ends_in_the_dead_letter_queue(
     await eventually(job_done)
 
 
+async def test_a_dead_letter_sent_again_is_taken_anew_and_not_lost_when_it_fails_again(
+    echo_alone: Mounted, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "backoff", lambda attempt: 0.01)
+    monkeypatch.setattr(consume, "MAX_ATTEMPTS", 2)
+
+    async def fails(_tx: Tx, _event: events_pb2.TicketOpened) -> None:
+        raise LookupError("no such department")
+
+    echo_alone.app.handle = fails
+    await emit(echo_alone.app, "bad")
+    connection = await aio_pika.connect(parts.rabbitmq.url)
+    try:
+        channel = await connection.channel()
+
+        async def send_again(letter: AbstractIncomingMessage) -> None:
+            message = aio_pika.Message(letter.body, message_id=letter.message_id, headers=letter.headers)
+            await channel.default_exchange.publish(message, f"{echo_alone.service}.{KEY}", timeout=5)
+
+        async with dead_letters(parts, echo_alone.service) as take:
+            await send_again(await eventually(take))
+            second = await eventually(take)
+            echo_alone.app.handle = None
+            await send_again(second)
+            await sees(echo_alone, "bad")
+    finally:
+        await connection.close()
+
+
 async def test_event_that_cannot_be_read_ends_in_the_dead_letter_queue(
     echo_alone: Mounted, parts: Parts, publish: Publish
 ) -> None:
