@@ -19,5 +19,6 @@ actor_keys(Path("deploy/compose-keys"))'
 # The containers run as uid 10001, which is nobody here.
 chmod 711 deploy/compose-keys
 chmod 644 deploy/compose-keys/actor_public.json
-if [ "$(id -u)" = 0 ]; then chown 10001 deploy/compose-keys/actor_key.pem; else chmod 644 deploy/compose-keys/actor_key.pem; fi
+# Whoever reads the private key can be anybody: it belongs to that uid alone.
+if [ "$(id -u)" = 0 ]; then chown 10001 deploy/compose-keys/actor_key.pem; else sudo chown 10001 deploy/compose-keys/actor_key.pem; fi
 echo "Ready: docker compose --env-file deploy/compose.env -f deploy/compose.yaml up --build"

@@ -64,6 +64,7 @@ class Hub:
         self._url = amqp_url
         self._subscribers: dict[str, set[Subscriber]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         self.connected = False
 
     @contextmanager
@@ -86,30 +87,33 @@ class Hub:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
+        self._stopping = True
         if self._task:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task}, timeout=5)
 
     async def _run(self) -> None:
         pause = 0.2
-        while True:
+        # Not `while True`: a cancellation can be lost inside the client library, so stop() is asked for by name.
+        while not self._stopping:
             try:
                 await self._consume()
             except asyncio.CancelledError:
                 # The client library cancels its callers when a connection drops; only a stop() is meant for this task.
-                if self._task is None or self._task.cancelling():
+                if self._stopping:
                     raise
             except Exception as error:  # noqa: BLE001  # whatever it was, the answer is to connect again
                 log.warning("events: not connected", extra={"cause": f"{type(error).__name__}: {error}"})
             if self.connected:
                 self.connected, pause = False, 0.2
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+            if not self._stopping:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
 
     async def _consume(self) -> None:
         # Not the "robust" connection: it would restore things silently, and subscribers must hear of the gap.
-        connection: Any = await asyncio.wait_for(aio_pika.connect(self._url, timeout=5), 6)
+        async with asyncio.timeout(6):
+            connection: Any = await aio_pika.connect(self._url, timeout=5)
         try:
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=200)
@@ -129,7 +133,8 @@ class Hub:
             log.warning("events: the connection was lost")
         finally:
             with suppress(Exception):
-                await asyncio.wait_for(connection.close(), 2)
+                async with asyncio.timeout(2):
+                    await connection.close()
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
         account_id = str(message.headers.get("account_id") or "")

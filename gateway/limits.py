@@ -21,8 +21,8 @@ MAX_ALIASES = 100
 MAX_DIRECTIVES = 100
 MAX_ROOT_FIELDS = 20
 MAX_TOKENS = 10_000
-MAX_REPEATS = 20
-"""Fields of one response name side by side; validation compares them in pairs."""
+MAX_REPEATS = 10
+"""Fields of one response name side by side, fragments spread out; validation compares them in pairs."""
 
 
 class BodyTooLarge(Exception):
@@ -55,26 +55,27 @@ class TooCostly(GraphQLError):
     """The document is over a limit; the message names it."""
 
 
+Names = dict[str, int]
+"""Response names on one level, fragments spread out, and how often each stands there."""
+
+
 class _Pass:
     """Measures each fragment once, so the work grows with the text, not with what it would expand to."""
 
     def __init__(self, document: DocumentNode) -> None:
         self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        self.measured: dict[str, Cost] = {}
+        self.measured: dict[str, tuple[Cost, Names]] = {}
         self.open: set[str] = set()
 
-    def selections(self, node: SelectionSetNode | None) -> Cost:
+    def selections(self, node: SelectionSetNode | None) -> tuple[Cost, Names]:
         if node is None:
-            return Cost()
+            return Cost(), {}
         depth = fields = aliases = directives = here = 0
-        names: dict[str, int] = {}
+        names: Names = {}
         for one in node.selections:
             if isinstance(one, FieldNode):
-                name = (one.alias or one.name).value
-                names[name] = names.get(name, 0) + 1
-                if names[name] > MAX_REPEATS:
-                    raise TooCostly(f"The field {name!r} is repeated over {MAX_REPEATS} times in one selection.", one)
-                inner = self.selections(one.selection_set)
+                more = {(one.alias or one.name).value: 1}
+                inner = self.selections(one.selection_set)[0]
                 inner = inner._replace(
                     depth=inner.depth + 1,
                     fields=inner.fields + 1,
@@ -82,24 +83,28 @@ class _Pass:
                     root_fields=1,
                 )
             elif isinstance(one, FragmentSpreadNode):
-                inner = self.fragment(one)
+                inner, more = self.fragment(one)
             else:
-                inner = self.selections(getattr(one, "selection_set", None))
+                inner, more = self.selections(getattr(one, "selection_set", None))
+            for name, times in more.items():
+                names[name] = names.get(name, 0) + times
+                if names[name] > MAX_REPEATS:
+                    raise TooCostly(f"The field {name!r} is repeated over {MAX_REPEATS} times in one selection.", one)
             depth = max(depth, inner.depth)
             fields += inner.fields
             aliases += inner.aliases
             directives += inner.directives + len(one.directives or ())
             here += inner.root_fields
-        return Cost(depth, fields, aliases, directives, here)
+        return Cost(depth, fields, aliases, directives, here), names
 
-    def fragment(self, spread: FragmentSpreadNode) -> Cost:
+    def fragment(self, spread: FragmentSpreadNode) -> tuple[Cost, Names]:
         name = spread.name.value
         if name in self.open:
             raise TooCostly(f"Fragment {name!r} spreads itself.", spread)
         if name not in self.measured:
             definition = self.fragments.get(name)
             if definition is None:
-                return Cost()  # validation names it
+                return Cost(), {}  # validation names it
             self.open.add(name)
             self.measured[name] = self.selections(definition.selection_set)
             self.open.discard(name)
@@ -112,12 +117,12 @@ def check_cost(document: DocumentNode) -> Cost:
     most = Cost()
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
-            cost = measure.selections(definition.selection_set)
+            cost, _ = measure.selections(definition.selection_set)
             cost = cost._replace(directives=cost.directives + len(definition.directives or ()))
             _compare(cost, definition)
         elif isinstance(definition, FragmentDefinitionNode):
             measure.open.add(definition.name.value)
-            cost = measure.selections(definition.selection_set)
+            cost, _ = measure.selections(definition.selection_set)
             measure.open.discard(definition.name.value)
             # A fragment alone has no root; used or not, validation will walk it.
             cost = cost._replace(root_fields=0)

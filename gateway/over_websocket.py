@@ -96,7 +96,9 @@ class Connection:
     async def _watch(self, stop: Any) -> None:
         """Closes the socket of a client that never introduces itself, and of one whose credential is no longer good."""
         try:
-            await asyncio.wait_for(self._initialised.wait(), INIT_SECONDS)
+            # Not wait_for: it can lose a cancellation that comes with the event, and then this task would never end.
+            async with asyncio.timeout(INIT_SECONDS):
+                await self._initialised.wait()
         except TimeoutError:
             stop(Closing(4408, "Connection initialisation timeout"))
             return

@@ -139,7 +139,7 @@ async def serving(
     settings = ServiceSettings(address, url, _NO_BROKER, jwks, "WARNING", None, None)
     migrations = Path(__file__).parents[1] / "services" / service / "migrations"
     async with (
-        mounted(service, settings, full_name, build, register, migrations, consumes),
+        mounted(service, settings, full_name, build, register, migrations, consumes, broker_seconds=0.0),
         grpc.aio.insecure_channel(address) as channel,
     ):
         own = await db.connect(url, min_size=1, max_size=10)

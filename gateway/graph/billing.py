@@ -22,6 +22,7 @@ from gateway.graph.common import (
     enum_map,
     moment,
     moment_of,
+    money_of,
     numbers,
 )
 from gateway.graph.mutations import Wrong, mutation
@@ -181,11 +182,13 @@ class Invoice(Node):
 class Balance:
     outstanding: Money
     overdue: Money
-    credit: Money
+    credit: Money | None = strawberry.field(description="Null for a contact whose right covers only some invoices.")
 
     @staticmethod
     def of(pb: billing_pb2.Balance) -> "Balance":
-        return Balance(outstanding=Money.of(pb.outstanding), overdue=Money.of(pb.overdue), credit=Money.of(pb.credit))
+        return Balance(
+            outstanding=Money.of(pb.outstanding), overdue=Money.of(pb.overdue), credit=money_of(pb, "credit")
+        )
 
 
 async def load(acting: Acting, id_: str) -> Invoice | None:

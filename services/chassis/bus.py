@@ -108,15 +108,23 @@ class Bus:
         )
         await self._events.publish(message, key, mandatory=False, timeout=PUBLISH_SECONDS)
 
-    async def publish_dead(self, key: str, body: bytes, *, message_id: str, account_id: str, cause: str) -> None:
-        """Puts an event that cannot be handled, with its cause, where operators look."""
+    async def publish_dead(
+        self, key: str, body: bytes, *, message_id: str, account_id: str, occurred_at: datetime, cause: str
+    ) -> None:
+        """Puts an event that cannot be handled, with its cause, where operators look. Sent again to its queue as it
+        is, it is taken as the event it was."""
         message = aio_pika.Message(
             body,
             message_id=message_id,
             timestamp=datetime.now(UTC),
             content_type="application/x-protobuf",
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            headers={"account_id": account_id, "event": key, "cause": cause[:2000]},
+            headers={
+                "account_id": account_id,
+                "occurred_at": occurred_at.isoformat(),
+                "event": key,
+                "cause": cause[:2000],
+            },
         )
         await self._dead.publish(message, self._service, timeout=PUBLISH_SECONDS)
 

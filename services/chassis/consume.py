@@ -27,7 +27,8 @@ from services.chassis.db import CONNECTION_ERRORS, Database, Tx
 
 log = logging.getLogger(__name__)
 RETRY_KIND = "event"
-MAX_ATTEMPTS = 10
+#: With backoff, an hour and three quarters: long enough for a neighbour that is late with what a handler needs.
+MAX_ATTEMPTS = 30
 _DATABASE_AWAY_SECONDS = 1.0
 _consumed = telemetry.meter.create_counter("portico.inbox.consumed", description="Events whose effect is committed")
 
@@ -158,7 +159,8 @@ class Inbox:
         }
         try:
             async with self._db.transaction() as tx:
-                await jobs.add(tx, RETRY_KIND, payload, key=f"{meta.key}:{meta.id}")
+                # Without a key: a dead letter sent again is tried anew, and the inbox makes two jobs for one harmless.
+                await jobs.add(tx, RETRY_KIND, payload)
         except CONNECTION_ERRORS:
             log.warning("an event waits for the database", extra=about)
             return False
@@ -173,13 +175,18 @@ class Inbox:
         try:
             await self.apply(meta, body, kept["traceparent"])
         except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
+            cause = telemetry.cause(error)
             if job.attempt < MAX_ATTEMPTS and not isinstance(error, DecodeError):
                 raise jobs.RetryLater(cause=cause) from error
             if self._bus is None:
                 raise jobs.RetryLater(cause="no broker to give the dead letter to") from error
             await self._bus.publish_dead(
-                meta.key, body, message_id=str(meta.id), account_id=meta.account_id, cause=cause
+                meta.key,
+                body,
+                message_id=str(meta.id),
+                account_id=meta.account_id,
+                occurred_at=meta.occurred_at,
+                cause=cause,
             )
             log.error(
                 "an event is given up; it waits in the dead-letter queue", extra={"event": meta.key, "cause": cause}

@@ -7,7 +7,7 @@ A lease lasts seconds and is renewed while the handler runs. Each lease has a fe
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from uuid import UUID
 from opentelemetry.trace import SpanKind
 
 from services.chassis import telemetry
-from services.chassis.db import CONNECTION_ERRORS, Database, Row, Tx
+from services.chassis.db import CONNECTION_ERRORS, Database, Queryable, Row, Tx
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 15
@@ -88,6 +88,16 @@ async def add(
     )
 
 
+async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> None:
+    """Makes jobs that were given up ready again, with all their attempts before them: those of `keys`, or the kind's."""
+    await q.execute(
+        """UPDATE jobs SET state = 'ready', attempts = 0, run_at = now()
+           WHERE kind = $1 AND ($2::text[] IS NULL OR key = ANY($2)) AND state = 'dead'""",
+        kind,
+        None if keys is None else list(keys),
+    )
+
+
 class Worker:
     """Runs a service's jobs."""
 
@@ -133,7 +143,8 @@ class Worker:
             if len(rows) == free and free:
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(awake.wait(), _POLL_SECONDS)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await awake.wait()
 
     async def _lease(self, limit: int) -> list[Row]:
         return await self._db.fetch(
@@ -181,11 +192,11 @@ class Worker:
             logging.INFO if expected else logging.ERROR,
             "a job will be tried again",
             exc_info=None if expected else error,
-            extra={"job": str(job.id), "kind": job.kind, "attempt": job.attempt, "cause": str(error)},
+            extra={"job": str(job.id), "kind": job.kind, "attempt": job.attempt, "cause": telemetry.cause(error)},
         )
         seconds = error.seconds if isinstance(error, RetryLater) and error.seconds is not None else backoff(job.attempt)
         try:
-            await self._postpone(job, seconds, f"{type(error).__name__}: {error}")
+            await self._postpone(job, seconds, telemetry.cause(error))
         except CONNECTION_ERRORS:
             log.warning("the database is away; the job's lease runs out by itself", extra={"job": str(job.id)})
 

@@ -80,7 +80,8 @@ class Relay:
                 while await self._publish_round(bus, connection):
                     pass
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(awake.wait(), _POLL_SECONDS)
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await awake.wait()
         finally:
             with suppress(Exception):
                 await connection.close(timeout=2)

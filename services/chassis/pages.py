@@ -82,8 +82,25 @@ def read(request: common_pb2.PageRequest) -> Page:
 
 
 def encode(key: Sequence[object]) -> str:
-    parts = [part.isoformat() if isinstance(part, datetime | date) else str(part) for part in key]
+    parts = [_as_text(part) for part in key]
     return base64.urlsafe_b64encode(json.dumps(parts, ensure_ascii=False).encode()).decode().rstrip("=")
+
+
+#: asyncpg reads PostgreSQL's infinities as these.
+_INFINITE = {
+    datetime.max: "infinity",  # noqa: DTZ901 - that is how asyncpg gives them
+    datetime.min: "-infinity",  # noqa: DTZ901
+    date.max: "infinity",
+    date.min: "-infinity",
+}
+
+
+def _as_text(part: object) -> str:
+    if isinstance(part, datetime):
+        return _INFINITE.get(part.replace(tzinfo=None)) or part.isoformat()
+    if isinstance(part, date):
+        return _INFINITE.get(part) or part.isoformat()
+    return str(part)
 
 
 def _bigint(text: str) -> str:
@@ -95,8 +112,10 @@ _CANONICAL: dict[str, Callable[[str], str]] = {
     "text": str,
     "uuid": lambda text: str(UUID(text)),
     "bigint": _bigint,
-    "date": lambda text: date.fromisoformat(text).isoformat(),
-    "timestamptz": lambda text: datetime.fromisoformat(text).astimezone(UTC).isoformat(),
+    "date": lambda text: text if text in _INFINITE.values() else date.fromisoformat(text).isoformat(),
+    "timestamptz": lambda text: (
+        text if text in _INFINITE.values() else datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    ),
 }
 
 

@@ -22,6 +22,12 @@ from services.chassis.grpc import DeclaredServer, Edge
 
 log = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
+# An actor token of a contact limited to hundreds of objects is far over gRPC's 8 KiB of metadata.
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_metadata_size", 256 * 1024),
+    ("grpc.absolute_max_metadata_size", 512 * 1024),
+]
 _BROKER_SECONDS = 10.0
 _DAY = 86_400.0
 
@@ -104,14 +110,18 @@ async def mounted(
     job_handlers: Mapping[str, jobs.Handler] | None = None,
     periodic: Mapping[str, jobs.Periodic] | None = None,
     close: Callable[[A], Awaitable[None]] | None = None,
+    broker_seconds: float = _BROKER_SECONDS,
 ) -> AsyncIterator[asyncio.Event]:
-    """A running service; the event given is set when a background task ends by itself, which none should."""
+    """A running service; the event given is set when a background task ends by itself, which none should.
+
+    It is ready once its queues stand, or after `broker_seconds` without a broker.
+    """
     db = await _database(service, settings, migrations)
     app = await build(db)
     inbox = consume.Inbox(db, app, consumes or {})
     worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry})
     verifier = ActorVerifier(settings.actor_jwks_file.read_text())
-    server = grpc.aio.server(interceptors=[Edge(service, verifier)], options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(interceptors=[Edge(service, verifier)], options=_OPTIONS)
     register(DeclaredServer(server), app)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
@@ -135,7 +145,8 @@ async def mounted(
     for task in tasks:
         task.add_done_callback(lambda done: _ended(done, failed, stopping))
     with suppress(TimeoutError):  # without the broker we serve all the same; events wait in the outbox
-        await asyncio.wait_for(connected.wait(), _BROKER_SECONDS)
+        async with asyncio.timeout(broker_seconds):
+            await connected.wait()
     await server.start()
     for name in ("", full_name):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -153,7 +164,8 @@ async def mounted(
         if close is not None:
             await close(app)
         with suppress(TimeoutError):
-            await asyncio.wait_for(db.close(), 5)
+            async with asyncio.timeout(5):
+                await db.close()
 
 
 async def _database(service: str, settings: ServiceSettings, migrations: Path) -> Database:
@@ -194,7 +206,8 @@ async def _events(service: str, amqp_url: str, db: Database, inbox: consume.Inbo
                 task.cancel()
             await asyncio.gather(consuming, relaying, return_exceptions=True)
             with suppress(Exception):
-                await asyncio.wait_for(connection.close(), 3)
+                async with asyncio.timeout(3):
+                    await connection.close()
         await asyncio.sleep(wait)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,15 @@ meter = metrics.get_meter("portico")
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+# PostgreSQL tells the contents of the row it refused, which may be a secret or a person's data.
+_ROW = re.compile(r"\nDETAIL:.*?(?=\n\n(?:The above|During handling)|\Z)", re.DOTALL)
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, fit for logs, traces and tables: the class and the message, without a row's contents."""
+    return f"{type(error).__name__}: {_ROW.sub('', str(error))}"
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, trace_id, the record's extras, the exception."""
 
@@ -45,7 +55,7 @@ class JsonFormatter(logging.Formatter):
             line["trace_id"] = f"{context.trace_id:032x}"
         line.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _ROW.sub("", self.formatException(record.exc_info))
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
@@ -104,5 +114,5 @@ def span(
         try:
             yield current
         except Exception as error:
-            current.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+            current.set_status(Status(StatusCode.ERROR, cause(error)))
             raise

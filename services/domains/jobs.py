@@ -20,8 +20,12 @@ async def apply_zone(job: LeasedJob, app: App) -> None:
 
 
 async def report_stuck(app: App) -> None:
-    """Names that hang between payment and registration are somebody's money: an operator must hear of them."""
-    for row in await store.stuck(app.db, datetime.now(UTC) - _STUCK_AFTER):
+    """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
+    was given up is tried again."""
+    stuck = await store.stuck(app.db, datetime.now(UTC) - _STUCK_AFTER)
+    await registration.retry_given_up(app.db, [row["id"] for row in stuck])
+    await zones.retry_given_up(app.db)
+    for row in stuck:
         log.error(
             "a domain is stuck at its registry",
             extra={"domain": row["name"], "domain_id": str(row["id"]), "since": row["state_since"].isoformat()},

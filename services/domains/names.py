@@ -1,10 +1,15 @@
 """Domain names: Unicode in, A-labels stored, both shown (IDNA 2008, RFC 5890-5892, with UTS 46 mapping)."""
 
+import re
 from dataclasses import dataclass
 
 import idna
 
 from services.chassis.errors import Invalid
+
+#: What UTS 46 takes for a full stop.
+_DOTS = re.compile("[\u3002\uff0e\uff61]")
+_HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class DomainInvalid(Invalid):
@@ -22,7 +27,7 @@ class Name:
 
 def parse(text: str) -> Name:
     """A second-level name below a top-level domain; DomainInvalid says what is wrong with it."""
-    stripped = text.strip().rstrip(".")
+    stripped = _DOTS.sub(".", text.strip()).removesuffix(".")
     if not stripped:
         raise DomainInvalid("the name is empty", name=text[:255])
     try:
@@ -34,3 +39,8 @@ def parse(text: str) -> Name:
     if len(labels) != 2 or labels[1].isdigit():
         raise DomainInvalid("a name to register is one label and a top-level domain", name=text[:255])
     return Name(ascii_name, unicode_name, labels[1])
+
+
+def is_host(text: str) -> bool:
+    """Whether it can be a nameserver: letters, digits and hyphens, lower case, three labels or more, no trailing dot."""
+    return _HOST.fullmatch(text) is not None

@@ -21,7 +21,6 @@ from services.domains.names import DomainInvalid, Name, parse
 
 REGISTRATION = "DOMAIN_REGISTRATION"
 STEPS = ["payment", "registry_create", "zone"]
-_CHECK_BATCH = 50
 
 
 class DomainTaken(DomainError):
@@ -82,15 +81,11 @@ def _taken(name: Name, owned: dict[str, UUID], free: set[str]) -> DomainError | 
 
 
 async def _free_at_registry(app: App, names: Sequence[str]) -> set[str]:
-    free: set[str] = set()
-    unique = sorted(set(names))
     try:
-        for start in range(0, len(unique), _CHECK_BATCH):
-            answers = await app.registry.check(unique[start : start + _CHECK_BATCH])
-            free |= {name for name, answer in answers.items() if answer.available}
+        answers = await app.registry.check(sorted(set(names)))
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise RegistryUnavailable(f"the registry does not answer: {error}") from error
-    return free
+    return {name for name, answer in answers.items() if answer.available}
 
 
 async def register(

@@ -4,13 +4,13 @@ import base64
 import hashlib
 import logging
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from portico.domains.v1 import events_pb2
 from services.chassis import audit, jobs, outbox, times
 from services.chassis.actor import system
-from services.chassis.db import Row, Tx
+from services.chassis.db import Database, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
 from services.domains import intents, orders, store, zones
 from services.domains.app import App, operations
@@ -18,10 +18,18 @@ from services.domains.epp import ContactData, DomainInfo, EppRefused, EppServerF
 
 log = logging.getLogger(__name__)
 KIND = "register_domain"
+_REFUSED = "REGISTRY_REFUSED"
+_BILLING_FAILURE = 2104
+_NOT_AUTHORIZED = 2201
 _OBJECT_EXISTS = 2302
 #: Seconds before an unknown outcome is looked into, and between looks at a pending one.
 _SETTLE_SECONDS = 2.0
 _PENDING_SECONDS = 30.0
+_PENDING_SECONDS_MOST = 3600.0
+#: After so many attempts, a name that exists for create but not for info is refused.
+_EXISTS_ATTEMPTS = 8
+#: How far our clock and a registry's may be apart.
+_CLOCKS_APART = timedelta(hours=1)
 
 
 async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: datetime) -> None:
@@ -29,6 +37,14 @@ async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: date
     for row in await store.mark_paid(tx, account_id, domain_ids, now):
         await operations.step(tx, row["operation_id"], "payment", SUCCEEDED)
         await jobs.add(tx, KIND, {"domain_id": str(row["id"])}, key=str(row["id"]))
+    # Money for a name that has ended goes back: billing credits a domain once, however often it hears of it.
+    for row in await store.ended_orders(tx, account_id, domain_ids):
+        await _tell_failed(tx, row, row["failure"], "paid after it had failed")
+
+
+async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
+    """Somebody's money is in these names: their jobs are never given up for good."""
+    await jobs.revive(db, KIND, [str(domain_id) for domain_id in domain_ids])
 
 
 async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
@@ -37,13 +53,17 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     if domain is None or domain["state"] != "PENDING_REGISTRATION":
         return
     intent = await intents.open_of(app.db, domain["id"])
-    if intent is not None:
-        # An earlier attempt spoke, or may have spoken, and never learned the answer.
-        if await _settle(job, app, domain, intent, now):
-            return
-        intent = None
-    registrant = await _registrant(app, domain["account_id"])
-    await _nameservers(app, domain)
+    # An open one: an earlier attempt spoke, or may have spoken, and never learned the answer.
+    if intent is not None and await _settle(job, app, domain, intent, now):
+        return
+    try:
+        registrant = await _registrant(app, domain["account_id"])
+        await app.registry.ensure_hosts(list(domain["nameservers"]), cl_trid=f"hosts-{domain['id']}")
+    except (EppServerFailure, EppUnavailable, EppUnknown) as error:
+        raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
+    except EppRefused as error:
+        await _refused(job, app, domain, None, error, now)
+        return
     async with app.db.transaction() as tx:
         await job.hold(tx)
         await operations.step(tx, domain["operation_id"], "registry_create", RUNNING)
@@ -68,16 +88,22 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     except EppServerFailure as error:
         raise jobs.RetryLater(cause=f"the registry failed: {error}") from error
     except EppRefused as error:
+        # 2302: perhaps our own earlier create, the answer to which was lost.
         if error.code == _OBJECT_EXISTS:
-            # Perhaps our own earlier create, the answer to which was lost.
-            raise jobs.RetryLater(_SETTLE_SECONDS, cause="2302: the name exists") from error
-        await _fail(job, app, domain, intent, "REGISTRY_REFUSED", f"{error.code} {error}", now)
+            if await _settle(job, app, domain, intent, now):
+                return
+            if job.attempt < _EXISTS_ATTEMPTS:
+                raise jobs.RetryLater(cause="2302: the name exists, but info does not know it") from error
+        await _refused(job, app, domain, intent, error, now)
         return
     except EppUnknown as error:
         raise jobs.RetryLater(_SETTLE_SECONDS, cause=f"outcome unknown: {error}") from error
     if created.pending:
-        await _wait(job, app, domain)
-    info = await app.registry.info(domain["name"])
+        await _wait(job, app, domain, intent)
+    try:
+        info = await app.registry.info(domain["name"])
+    except (EppUnavailable, EppUnknown, EppRefused) as error:
+        raise jobs.RetryLater(_SETTLE_SECONDS, cause=f"created, but not confirmed yet: {error}") from error
     if info is None:
         raise jobs.RetryLater(_SETTLE_SECONDS, cause="created, but the registry does not know it yet")
     await _succeed(job, app, domain, intent, info, now)
@@ -88,31 +114,60 @@ async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: 
     try:
         info = await app.registry.info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
+        if isinstance(error, EppRefused) and error.code == _NOT_AUTHORIZED:
+            await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "another registrar's: 2201", now)
+            return True
         raise jobs.RetryLater(cause=f"cannot settle: {error}") from error
+    if info is None and intent["detail"] == intents.PENDING:
+        await _fail(job, app, domain, intent, _REFUSED, "the registry refused what it had left pending", now)
+        return True
     if info is None:
         async with app.db.transaction() as tx:
             await job.hold(tx)
             await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, "info: the name does not exist")
         return False
-    if not _is_ours(info, intent):
+    if not _is_ours(app, info, intent):
         await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "registered by somebody else", now)
         return True
     if "pendingCreate" in info.statuses:
-        await _wait(job, app, domain)
+        await _wait(job, app, domain, intent)
     await _succeed(job, app, domain, intent, info, now)
     return True
 
 
-def _is_ours(info: DomainInfo, intent: Row) -> bool:
+def _is_ours(app: App, info: DomainInfo, intent: Row) -> bool:
     # The registry tells authInfo to the sponsor alone, and this one only we have ever known.
-    return bool(info.auth_info == intent["auth_info"])
+    if info.auth_info:
+        return bool(info.auth_info == intent["auth_info"])
+    # One that tells it to nobody: what we sponsor and is no older than our command came from it.
+    young = info.created_at is None or info.created_at > intent["created_at"] - _CLOCKS_APART
+    return info.cl_id == app.registry.registrar and young
 
 
-async def _wait(job: jobs.LeasedJob, app: App, domain: Row) -> None:
+async def _wait(job: jobs.LeasedJob, app: App, domain: Row, intent: Row) -> None:
     async with app.db.transaction() as tx:
         await job.hold(tx)
+        await intents.note_pending(tx, intent["id"])
         await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="pending at the registry")
-    raise jobs.RetryLater(_PENDING_SECONDS, cause="pending at the registry")
+    # It may take days: look ever less often.
+    seconds = min(_PENDING_SECONDS * 2 ** (job.attempt - 1), _PENDING_SECONDS_MOST)
+    raise jobs.RetryLater(seconds, cause="pending at the registry")
+
+
+async def _refused(
+    job: jobs.LeasedJob, app: App, domain: Row, intent: Row | None, error: EppRefused, now: datetime
+) -> None:
+    """The end of a registration that the registry refuses, unless it is for want of our own deposit there."""
+    if error.code != _BILLING_FAILURE:
+        await _fail(job, app, domain, intent, _REFUSED, str(error), now)
+        return
+    log.error("the registrar's deposit at the registry is used up", extra={"domain": domain["name"]})
+    async with app.db.transaction() as tx:
+        await job.hold(tx)
+        if intent is not None:
+            await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, str(error))
+        await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="registry away")
+    raise jobs.RetryLater(cause=str(error)) from error
 
 
 async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info: DomainInfo, now: datetime) -> None:
@@ -148,11 +203,12 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
 
 
 async def _fail(
-    job: jobs.LeasedJob, app: App, domain: Row, intent: Row, reason: str, detail: str, now: datetime
+    job: jobs.LeasedJob, app: App, domain: Row, intent: Row | None, reason: str, detail: str, now: datetime
 ) -> None:
     log.warning("a registration failed", extra={"domain": domain["name"], "reason": reason, "detail": detail})
     async with job.finishing(app.db) as tx:
-        await intents.settle(tx, intent["id"], intents.REFUSED, detail)
+        if intent is not None:
+            await intents.settle(tx, intent["id"], intents.REFUSED, detail)
         await store.mark_failed(tx, domain["id"], reason, now)
         await operations.finish(
             tx, domain["operation_id"], FAILED, reason=reason, metadata={"name": domain["unicode_name"]}
@@ -164,18 +220,22 @@ async def _fail(
             subject=("Domain", domain["id"], domain["unicode_name"]),
             after={"state": "FAILED", "reason": reason},
         )
-        event = events_pb2.RegistrationFailed(
-            domain_id=str(domain["id"]),
-            order_id=str(domain["order_id"]),
-            account_id=str(domain["account_id"]),
-            name=domain["name"],
-            unicode_name=domain["unicode_name"],
-            reason=reason,
-            detail=detail,
-            locale=await store.order_locale(tx, domain["order_id"]),
-        )
-        await outbox.add(tx, event, account_id=domain["account_id"], aggregate=domain["id"])
+        await _tell_failed(tx, domain, reason, detail)
         await orders.complete(tx, domain["order_id"], now)
+
+
+async def _tell_failed(tx: Tx, domain: Row, reason: str, detail: str) -> None:
+    event = events_pb2.RegistrationFailed(
+        domain_id=str(domain["id"]),
+        order_id=str(domain["order_id"]),
+        account_id=str(domain["account_id"]),
+        name=domain["name"],
+        unicode_name=domain["unicode_name"],
+        reason=reason,
+        detail=detail,
+        locale=await store.order_locale(tx, domain["order_id"]),
+    )
+    await outbox.add(tx, event, account_id=domain["account_id"], aggregate=domain["id"])
 
 
 async def _registrant(app: App, account_id: UUID) -> str:
@@ -199,22 +259,10 @@ async def _registrant(app: App, account_id: UUID) -> str:
     )
     try:
         await app.registry.create_contact(contact, cl_trid=contact_id)
-    except EppServerFailure as error:
-        raise jobs.RetryLater(cause=f"the registry failed: {error}") from error
     except EppRefused as error:
         if error.code != _OBJECT_EXISTS:
             raise
-    except (EppUnavailable, EppUnknown) as error:
-        raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
     return contact_id
-
-
-async def _nameservers(app: App, domain: Row) -> None:
-    """The host objects that the registry wants to know before a domain names them (RFC 5732); repeats are harmless."""
-    try:
-        await app.registry.ensure_hosts(list(domain["nameservers"]), cl_trid=f"hosts-{domain['id']}")
-    except (EppUnavailable, EppUnknown, EppRefused) as error:
-        raise jobs.RetryLater(cause=f"the nameservers are not known to the registry: {error}") from error
 
 
 def _epp_phone(phone: str) -> str:

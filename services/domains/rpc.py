@@ -12,7 +12,7 @@ from services.chassis.grpc import Call, requires
 from services.chassis.operations import state_names
 from services.domains import auth_codes, orders, store, zones
 from services.domains.app import App
-from services.domains.names import DomainInvalid, parse
+from services.domains.names import DomainInvalid, is_host, parse
 
 
 class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
@@ -82,8 +82,8 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
     @requires("domains.order")
     async def RegisterDomains(self, req: pb.RegisterDomainsRequest, call: Call) -> pb.RegisterDomainsResponse:
         for index, host in enumerate(req.nameservers):
-            if host.count(".") < 2 or host != host.lower().strip("."):
-                raise DomainInvalid("is no host name", field=f"nameservers[{index}]", name=host)
+            if not is_host(host) or host in req.nameservers[:index]:
+                raise DomainInvalid("is no host name, or named twice", field=f"nameservers[{index}]", name=host)
         ordered = await orders.register(self.app, call.actor, call.scope, req, call.now)
         if ordered.order is None:
             return pb.RegisterDomainsResponse(refusals=ordered.refusals)

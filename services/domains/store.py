@@ -12,7 +12,7 @@ from services.domains.names import Name
 
 _DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, years, statuses, registered_at,
              expires_at, auto_renew, nameservers, failure, created_at"""
-_LIVE = "state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED')"
+LIVE = "(state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED'))"
 _OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2))"
 SORTS = {
     "NAME": [("name", "text"), ("id", "uuid")],
@@ -34,7 +34,7 @@ async def tlds(q: Queryable) -> dict[str, Row]:
 
 async def live_owners(q: Queryable, names: Sequence[str]) -> dict[str, UUID]:
     """Which of these names the house holds or is buying, and for which account."""
-    rows = await q.fetch(f"SELECT name, account_id FROM domains WHERE name = ANY($1) AND {_LIVE}", list(names))  # noqa: S608
+    rows = await q.fetch(f"SELECT name, account_id FROM domains WHERE name = ANY($1) AND {LIVE}", list(names))  # noqa: S608
     return {row["name"]: row["account_id"] for row in rows}
 
 
@@ -81,7 +81,7 @@ async def by_name(q: Queryable, account_id: UUID, resources: Sequence[UUID] | No
     """The account's domain of this name: the live one, else the latest that ended."""
     return await q.fetchrow(
         f"""SELECT {_DOMAIN} FROM domains WHERE {_OWNED} AND name = $3
-            ORDER BY {_LIVE} DESC, created_at DESC LIMIT 1""",  # noqa: S608
+            ORDER BY {LIVE} DESC, created_at DESC LIMIT 1""",  # noqa: S608
         account_id,
         resources,
         name,
@@ -145,7 +145,9 @@ async def insert_ordered(
                                  nameservers, created_at)
             SELECT $1, $2, n.name, n.unicode_name, n.tld, 'PENDING_PAYMENT', $6, $7, $8, $9, $6
             FROM unnest($3::text[], $4::text[], $5::text[]) AS n (name, unicode_name, tld)
-            ON CONFLICT (name) WHERE {_LIVE} DO NOTHING RETURNING id, name""",  # noqa: S608
+            -- In one order everywhere: two orders for the same names wait for each other only one way.
+            ORDER BY n.name
+            ON CONFLICT (name) WHERE {LIVE} DO NOTHING RETURNING id, name""",  # noqa: S608
         account_id,
         order_id,
         [name.ascii for name in names],
@@ -188,6 +190,16 @@ async def mark_paid(tx: Tx, account_id: UUID, domain_ids: Sequence[UUID], now: d
         account_id,
         list(domain_ids),
         now,
+    )
+
+
+async def ended_orders(tx: Tx, account_id: UUID, domain_ids: Sequence[UUID]) -> list[Row]:
+    """Those of an account's ordered domains that have failed."""
+    return await tx.fetch(
+        f"""SELECT {_DOMAIN} FROM domains
+            WHERE account_id = $1 AND id = ANY($2) AND state = 'FAILED' AND order_id IS NOT NULL""",  # noqa: S608
+        account_id,
+        list(domain_ids),
     )
 
 

@@ -21,7 +21,17 @@ _OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR domain_id = ANY($2))"
 
 
 async def create(tx: Tx, domain: Row) -> None:
-    """The first version of a new domain's zone: its nameservers, and the job that publishes it."""
+    """The first version of a new domain's zone: its nameservers, and the job that publishes it.
+
+    The zone of whoever held the name before ends with that domain.
+    """
+    await tx.execute(
+        f"""WITH old AS (SELECT z.id FROM zones z JOIN domains d ON d.id = z.domain_id
+                         WHERE z.name = $1 AND NOT {store.LIVE}),
+                 records AS (DELETE FROM record_sets WHERE zone_id IN (SELECT id FROM old))
+            DELETE FROM zones WHERE id IN (SELECT id FROM old)""",  # noqa: S608
+        domain["name"],
+    )
     zone_id: UUID = await tx.fetchval(
         "INSERT INTO zones (account_id, domain_id, name) VALUES ($1, $2, $3) RETURNING id",
         domain["account_id"],
@@ -49,7 +59,8 @@ async def apply(job: jobs.LeasedJob, app: App) -> None:
     zone_id = UUID(job.payload["zone_id"])
     async with app.db.transaction(isolation="repeatable_read") as tx:
         zone = await tx.fetchrow("SELECT id, domain_id, name, version FROM zones WHERE id = $1", zone_id)
-        assert zone is not None
+        if zone is None:
+            return
         rows = await tx.fetch("SELECT name, type, ttl, records FROM record_sets WHERE zone_id = $1", zone_id)
     domain = await store.get(app.db, zone["domain_id"])
     assert domain is not None
@@ -62,11 +73,20 @@ async def apply(job: jobs.LeasedJob, app: App) -> None:
                 await operations.step(tx, domain["operation_id"], "zone", WAITING, detail="nameservers away")
         raise jobs.RetryLater(cause=str(error)) from error
     async with job.finishing(app.db) as tx:
+        version = await tx.fetchval("SELECT version FROM zones WHERE id = $1 FOR UPDATE", zone_id)
+        if version != zone["version"]:
+            # What we wrote may have come after a newer version, written by another job.
+            raise jobs.RetryLater(0, cause=f"version {zone['version']} was written, it is {version} now")
         await tx.execute(
             "UPDATE zones SET applied_version = greatest(applied_version, $2) WHERE id = $1", zone_id, zone["version"]
         )
         if domain["operation_id"]:
             await operations.finish(tx, domain["operation_id"], SUCCEEDED)
+
+
+async def retry_given_up(q: Queryable) -> None:
+    """A zone that the nameservers do not serve is never given up for good."""
+    await jobs.revive(q, KIND)
 
 
 async def of_domains(

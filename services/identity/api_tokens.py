@@ -24,6 +24,11 @@ class ContactNotFound(NotFound):
     reason = "CONTACT_NOT_FOUND"
 
 
+class NotByToken(DomainError):
+    reason = "NOT_BY_TOKEN"
+    status = grpc.StatusCode.PERMISSION_DENIED
+
+
 class TokenNotFound(NotFound):
     reason = "API_TOKEN_NOT_FOUND"
 
@@ -130,8 +135,13 @@ async def create_token(
 ) -> NewToken:
     """A new token of a contact of the actor's account; its secret cannot be shown again.
 
-    `grants` narrow it: it may at any time what both they and the contact allow. None: what the contact may.
+    `grants` narrow it: it may at any time what both they and the contact allow. None: what the contact may. A contact
+    makes tokens of its own only (ContactNotFound), a token none (NotByToken): either could reach further than its maker.
     """
+    if actor.kind == "token":
+        raise NotByToken("a token makes no tokens")
+    if actor.contact_id not in {None, contact_id}:
+        raise ContactNotFound("no such contact in the account")
     if grants is not None:
         access.check_grants(grants)
     made = secret.make(secret.TOKEN)

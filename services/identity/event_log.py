@@ -24,7 +24,10 @@ from services.identity import log_store
 GENESIS = bytes(32)
 _BATCH = 1_000
 _MASK = "***"
-_SECRET = re.compile(r"(?i)(passw|secret|auth_?code|auth_?info|epp_?key|private_?key|credential|(^|_)(token|pw|pin)$)")
+_SECRET = re.compile(
+    r"(?i)(passw|passphrase|passcode|pwd|secret|credential|cookie|totp|recovery_?code|auth_?code|auth_?info|epp_?code|"
+    r"(epp|api|private)_?key|token$|(^|_)(pass|pw|pin|puk|psk|otp)$)"
+)
 
 
 @dataclass(frozen=True, slots=True)

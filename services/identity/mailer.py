@@ -1,6 +1,7 @@
 """Hands mail to an SMTP server."""
 
 import asyncio
+import re
 import smtplib
 import ssl
 from contextlib import suppress
@@ -12,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 from services.chassis.config import ConfigError
 
 _SECONDS = 20.0
+#: One address and nothing else: a comma would add a reader, a line break a header.
+_ADDRESS = re.compile(r"""[^\s@,;:<>()\[\]\\"]+@[^\s@,;:<>()\[\]\\"]+""")
 
 
 class Refused(Exception):
@@ -42,8 +45,11 @@ class SmtpMailer:
         self._domain = parseaddr(sender)[1].partition("@")[2]
 
     async def send(self, *, message_id: str, recipient: str, subject: str, body: str) -> None:
+        if not _ADDRESS.fullmatch(recipient):
+            raise Refused(f"{recipient!r} is no address")
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self._sender, recipient, subject
+        # The subject holds names from elsewhere: a line break in it would be a header of its own.
+        message["From"], message["To"], message["Subject"] = self._sender, recipient, " ".join(subject.split())
         message["Message-ID"], message["Date"] = f"<{message_id}@{self._domain}>", formatdate()
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(body)

@@ -2,6 +2,7 @@
 
 import asyncio
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -10,23 +11,25 @@ AT_ONCE = 2
 
 
 class Hasher:
-    """Hashes in threads, few at once: each takes 46 MiB and a core."""
+    """Hashes in threads, few at once: each takes 46 MiB and a core.
+
+    The threads are its own: those that all share may be waiting for a slow mail server.
+    """
 
     def __init__(self, *, memory_kib: int = 46 * 1024, passes: int = 1, at_once: int = AT_ONCE) -> None:
         self._argon2 = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
-        self._slots = asyncio.Semaphore(at_once)
+        self._threads = ThreadPoolExecutor(at_once, "argon2")
         # Checked when there is no such user, so that the answer takes the same time; nobody knows what it hashes.
         self._decoy = self._argon2.hash(unicodedata.normalize("NFKC", "no user has this hash"))
 
     async def hash(self, password: str) -> str:
         """The encoded hash, parameters included."""
-        async with self._slots:
-            return await asyncio.to_thread(self._argon2.hash, _normal(password))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._argon2.hash, _normal(password))
 
     async def matches(self, encoded: str | None, password: str) -> bool:
         """Whether it is the password; with None always False, after the same work."""
-        async with self._slots:
-            return await asyncio.to_thread(self._matches, encoded, _normal(password))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._matches, encoded, _normal(password))
 
     def outdated(self, encoded: str) -> bool:
         """Whether it was made with other parameters than today's."""

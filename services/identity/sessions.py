@@ -1,5 +1,6 @@
 """Sign-in with e-mail and password, the sessions it opens, and how they end."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 LIFE = timedelta(days=30)
 #: And this long after its last use.
 IDLE = timedelta(days=7)
+#: A failed sign-in is written down only for an address that somebody has; both answers wait this long after the guess,
+#: so that the time does not tell.
+_EVEN_SECONDS = 0.1
 
 
 class SignInFailed(Unauthenticated):
@@ -52,13 +56,13 @@ async def sign_in(
 ) -> NewSession:
     """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
     email = email.strip()
-    await throttle.spend(db, email, ip, now)
     user = await store.user_by_email(db, email)
+    # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
+    address = user["email"] if user else email
+    await throttle.spend(db, address, ip, now)
     if not await hasher.matches(user["password_hash"] if user else None, password) or user is None:
         log.info("a sign-in failed", extra={"ip": ip, "known": user is not None})
-        if user is not None:
-            async with db.transaction() as tx:
-                await _tell_accounts(tx, user["id"], user["email"], None, ip, "user.sign_in_failed")
+        await asyncio.gather(asyncio.sleep(_EVEN_SECONDS), _tell_failed(db, user, ip, now))
         raise SignInFailed("the address or the password is wrong")
     fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
     made = NewSession(secret.make(secret.SESSION), now + LIFE)
@@ -71,8 +75,8 @@ async def sign_in(
         await credential_store.add_session(
             tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
         )
-        await throttle.restore(tx, email)
-        await _tell_accounts(tx, user["id"], user["email"], user, ip, "user.signed_in")
+        await throttle.restore(tx, address)
+        await _tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
     return made
 
 
@@ -81,7 +85,13 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     async with db.transaction() as tx:
         ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
         if ended is not None:
-            await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], "user.signed_out")
+            await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
+
+
+async def _tell_failed(db: Database, user: Row | None, ip: str, now: datetime) -> None:
+    if user is not None:
+        async with db.transaction() as tx:
+            await _tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.sign_in_failed")
 
 
 def own(actor: Actor) -> tuple[UUID, UUID]:
@@ -119,7 +129,7 @@ async def _revoke(tx: Tx, actor: Actor, user_id: UUID, *, only: UUID | None, kee
     if ended:
         told = [{"id": row["id"], "ip": row["ip"], "user_agent": row["user_agent"]} for row in ended]
         await _tell_accounts(
-            tx, user_id, ended[0]["email"], ended[0], actor.ip, "user.sessions_revoked", before={"sessions": told}
+            tx, user_id, ended[0]["email"], ended[0], actor.ip, now, "user.sessions_revoked", before={"sessions": told}
         )
 
 
@@ -129,11 +139,12 @@ async def _tell_accounts(
     email: str,
     user: Row | None,
     ip: str,
+    now: datetime,
     action: str,
     before: Mapping[str, object] | None = None,
 ) -> None:
     """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
-    for account_id, contact_id in await store.accounts_of_user(tx, user_id):
+    for account_id, contact_id in await store.accounts_of_user(tx, user_id, now):
         if user is None:
             # Nobody has proven to be the user, so it is not the actor.
             actor = Actor(kind="system", id="identity", label="identity", account_id=account_id, ip=ip)

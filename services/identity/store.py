@@ -178,9 +178,14 @@ async def memberships(q: Queryable, user_id: UUID, contact_id: UUID | None, now:
     return [_contact(row) for row in rows]
 
 
-async def accounts_of_user(q: Queryable, user_id: UUID) -> list[tuple[UUID, UUID]]:
-    """(account, contact) of each membership."""
-    rows = await q.fetch("SELECT account_id, id FROM contacts WHERE user_id = $1 ORDER BY account_id", user_id)
+async def accounts_of_user(q: Queryable, user_id: UUID, now: datetime) -> list[tuple[UUID, UUID]]:
+    """(account, contact) of each membership that is not over."""
+    rows = await q.fetch(
+        """SELECT account_id, id FROM contacts WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+           ORDER BY account_id""",
+        user_id,
+        now,
+    )
     return [(row["account_id"], row["id"]) for row in rows]
 
 

@@ -21,10 +21,20 @@ class Outcome:
 
 
 _WHY = {
-    "hu": {"DOMAIN_TAKEN": "időközben más regisztrálta", "REGISTRY_REFUSED": "a nyilvántartó visszautasította"},
-    "en": {"DOMAIN_TAKEN": "somebody else registered it meanwhile", "REGISTRY_REFUSED": "the registry refused it"},
+    "hu": {
+        "DOMAIN_TAKEN": "időközben más regisztrálta",
+        "REGISTRY_REFUSED": "a nyilvántartó visszautasította",
+        "PRICE_MISSING": "nincs hozzá ár",
+    },
+    "en": {
+        "DOMAIN_TAKEN": "somebody else registered it meanwhile",
+        "REGISTRY_REFUSED": "the registry refused it",
+        "PRICE_MISSING": "it has no price",
+    },
 }
 _OTHERWISE = {"hu": "a regisztráció nem sikerült", "en": "the registration did not succeed"}
+#: Reasons for which an order ends before it is paid.
+_UNPAID = frozenset({"PRICE_MISSING"})
 _MONTHS = (
     "January",
     "February",
@@ -62,9 +72,13 @@ def _line(locale: str, outcome: Outcome) -> str:
             return f"{outcome.name}: regisztrálva" + (f", lejárat: {until}" if until else "")
         return f"{outcome.name}: registered" + (f" until {until}" if until else "")
     why = _WHY[locale].get(outcome.reason, _OTHERWISE[locale])
+    unpaid = outcome.reason in _UNPAID
     if locale == "hu":
-        return f"{outcome.name}: sikertelen ({why}); az árát jóváírtuk az egyenlegén"
-    return f"{outcome.name}: failed ({why}); its price is back on your balance"
+        money = "nem terheltük meg érte" if unpaid else "az árát jóváírtuk az egyenlegén"
+        return f"{outcome.name}: sikertelen ({why}); {money}"
+    return (
+        f"{outcome.name}: failed ({why}); {'you were not charged' if unpaid else 'its price is back on your balance'}"
+    )
 
 
 def _date(locale: str, at: datetime) -> str:

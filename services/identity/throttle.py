@@ -5,6 +5,7 @@ timestamp a key says when the allowance is whole again). A guess is paid for bef
 guessing in parallel gains nothing; a right password gives the address its allowance back.
 """
 
+import ipaddress
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ async def spend(db: Database, email: str, ip: str, now: datetime) -> None:
     """
     keys = [(_of_address(email), PER_ADDRESS)]
     if ip:
-        keys.append((f"ip:{ip}", PER_IP))
+        keys.append((_of_ip(ip), PER_IP))
     async with db.transaction() as tx:
         for key, allowance in sorted(keys, key=lambda pair: pair[0]):
             await _pay(tx, key, allowance, now)
@@ -55,6 +56,19 @@ async def _pay(tx: Tx, key: str, allowance: Allowance, now: datetime) -> None:
     if whole_at is not None:
         seconds = max(1, math.ceil((whole_at + allowance.every - latest).total_seconds()))
         raise SignInThrottled("too many guesses; try again later", retry_after=str(seconds))
+
+
+def _of_ip(ip: str) -> str:
+    """An IPv6 customer is given a whole /64 at least, so that counts as one; what is no address stands for itself."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return f"ip:{ip}"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return f"ip:{ipaddress.ip_network((int(address) >> 64 << 64, 64))}"
+        address = address.ipv4_mapped
+    return f"ip:{address}"
 
 
 def _of_address(email: str) -> str:

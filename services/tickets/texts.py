@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from portico.domains.v1 import events_pb2
 
+#: A ticket is for reading; the list of domains shows the rest of a long order.
+_SHOWN = 100
 _TEXTS = {
     "hu": {
         "subject": "Domainregisztráció: {names}",
@@ -13,6 +15,7 @@ _TEXTS = {
         "registered": "– {name} (lejárat: {date})",
         "failed": "A következőket nem sikerült bejegyezni, díjukat visszaírtuk az egyenlegére:",
         "failure": "– {name}: {reason}",
+        "rest": "– és további {count}",
         "bye": "Üdvözlettel:\nPortico",
         "DOMAIN_TAKEN": "időközben más bejegyezte",
         "REGISTRY_REFUSED": "a nyilvántartó elutasította",
@@ -26,6 +29,7 @@ _TEXTS = {
         "registered": "– {name} (expires on {date})",
         "failed": "These could not be registered; their price is back on your balance:",
         "failure": "– {name}: {reason}",
+        "rest": "– and {count} more",
         "bye": "Best regards,\nPortico",
         "DOMAIN_TAKEN": "somebody else registered it meanwhile",
         "REGISTRY_REFUSED": "the registry refused it",
@@ -47,14 +51,20 @@ def order_completed(event: events_pb2.OrderCompleted) -> tuple[str, str]:
             texts["registered"].format(
                 name=o.unicode_name, date=_date(o.expires_at.ToDatetime(tzinfo=UTC), event.locale)
             )
-            for o in registered
+            for o in registered[:_SHOWN]
         ]
-        parts.append("\n".join([texts["done"], *lines]))
+        parts.append("\n".join([texts["done"], *lines, *_rest(texts, len(registered))]))
     if failed:
-        lines = [texts["failure"].format(name=o.unicode_name, reason=texts.get(o.reason, o.reason)) for o in failed]
-        parts.append("\n".join([texts["failed"], *lines]))
+        lines = [
+            texts["failure"].format(name=o.unicode_name, reason=texts.get(o.reason, o.reason)) for o in failed[:_SHOWN]
+        ]
+        parts.append("\n".join([texts["failed"], *lines, *_rest(texts, len(failed))]))
     parts.append(texts["bye"])
     return texts["subject"].format(names=shown), "\n\n".join(parts)
+
+
+def _rest(texts: dict[str, str], count: int) -> list[str]:
+    return [texts["rest"].format(count=count - _SHOWN)] if count > _SHOWN else []
 
 
 def _date(at: datetime, locale: str) -> str:

@@ -33,7 +33,14 @@ from tests.serving import Serving, person
         "DELETE FROM payments WHERE proforma_id = $1",
         "UPDATE ledger_entries SET amount_minor = amount_minor + 1 WHERE $1::uuid IS NOT NULL",
         "DELETE FROM ledger_transactions WHERE $1::uuid IS NOT NULL",
-        "UPDATE credit_balances SET balance_minor = -1 WHERE $1::uuid IS NOT NULL",
+        "UPDATE credit_balances SET balance_minor = balance_minor + 1 WHERE $1::uuid IS NOT NULL",
+        "DELETE FROM credit_balances WHERE $1::uuid IS NOT NULL",
+        "UPDATE invoices SET state = 'OPEN', paid_minor = 0, paid_at = NULL WHERE id = $1",
+        "UPDATE invoices SET state = 'CANCELLED' WHERE id = $1",
+        "UPDATE invoices SET paid_at = paid_at - interval '1 day' WHERE id = $1",
+        "UPDATE invoices SET replaced_by_id = NULL WHERE id = $1",
+        "UPDATE series SET last_number = last_number - 1 WHERE $1::uuid IS NOT NULL",
+        "DELETE FROM series WHERE $1::uuid IS NOT NULL",
     ],
 )
 async def test_the_database_refuses_to_change_what_is_issued(billing: Serving, books: Books, sql: str) -> None:

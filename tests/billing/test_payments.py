@@ -81,6 +81,16 @@ async def test_repeating_a_request_changes_nothing_and_answers_the_same(billing:
     assert (refused.code, refused.reason) == (grpc.StatusCode.ABORTED, "IDEMPOTENCY_CONFLICT")
 
 
+async def test_a_request_sent_many_times_at_once_pays_once_and_gets_one_answer(billing: Serving, books: Books) -> None:
+    account = await books.customer()
+    await books.top_up(account, 10_000)
+    wanted = request((await books.proforma(account)).id)
+    first, *others = await asyncio.gather(*(pay(billing, account, wanted) for _ in range(12)))
+    assert all(other == first for other in others)
+    assert await credit(billing, account) == 10_000 - 1270
+    assert len(await billing.told(events_pb2.InvoicePaid, account)) == 1
+
+
 async def test_the_same_key_of_two_accounts_is_two_requests(billing: Serving, books: Books) -> None:
     for _ in range(2):
         account = await books.customer()

@@ -1,8 +1,11 @@
 """The domains service through gRPC, on its own real database, against the sandbox registry over EPP."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import grpc
@@ -78,6 +81,43 @@ async def test_each_wrong_name_of_an_order_is_refused_by_its_index_and_the_other
     }
     [told] = await domains.told(events_pb2.RegistrationRequested, account)
     assert [item.name for item in told.items] == [good]
+
+
+async def test_orders_for_the_same_names_in_any_order_share_them_out(domains: Serving) -> None:
+    names = [fresh() for _ in range(1000)]
+    answers = await asyncio.gather(
+        *(ordered(domains, uuid4(), *(names if n % 2 else reversed(names))) for n in range(8)),
+    )
+    assert sorted(item.name for answer in answers for item in answer.order.items) == sorted(names)
+    assert {r.reason for answer in answers for r in answer.refusals} <= {"DOMAIN_ALREADY_ORDERED", "DOMAIN_TAKEN"}
+
+
+@pytest.mark.parametrize("dot", [".", "\u3002", "\uff0e", "\uff61"])
+async def test_a_full_stop_of_any_script_separates_and_ends_a_name(domains: Serving, dot: str) -> None:
+    name = fresh()
+    answer = await ordered(domains, uuid4(), name.replace(".", dot) + dot)
+    assert [item.name for item in answer.order.items] == [name]
+
+
+@pytest.mark.parametrize(
+    "host", ["ns1", "a b.c.hu", "ns1..minta.hu", "NS1.minta.hu", "ns1.minta.hu.", "-a.b.hu", "ns.minta.1", "ns1.ő.hu"]
+)
+async def test_a_nameserver_that_is_no_host_name_is_refused_before_anything_is_ordered(
+    domains: Serving, host: str
+) -> None:
+    request = pb.RegisterDomainsRequest(
+        request_id=uuid4().hex, names=[fresh()], nameservers=["ns1.minta.example", host]
+    )
+    refused = await domains.refused(person(account := uuid4(), *EVERY), "RegisterDomains", request)
+    assert (refused.reason, refused.fields) == ("DOMAIN_INVALID", ["nameservers[1]"])
+    assert await domains.told(events_pb2.RegistrationRequested, account) == []
+
+
+async def test_an_order_of_ten_thousand_names_is_taken_within_the_gateways_patience(domains: Serving) -> None:
+    start = time.monotonic()
+    answer = await ordered(domains, uuid4(), *(fresh() for _ in range(10_000)))
+    assert len(answer.order.items) == 10_000
+    assert time.monotonic() - start < 10
 
 
 async def test_an_order_of_wrong_names_only_writes_nothing(domains: Serving) -> None:
@@ -196,6 +236,23 @@ async def test_pages_walk_every_order_both_ways_without_gap_or_repeat(
     assert set(forward) == ids
     assert len(forward) == len(ids)
     assert await walk(7, back=True) == forward
+
+
+async def test_a_page_can_start_beside_a_domain_without_a_date(domains: Serving) -> None:
+    account = uuid4()
+    ids = [str(one) for one in await seeded(domains, account, 4)]
+    reader = person(account, "domains.read")
+
+    async def page(**wish: Any) -> pb.ListDomainsResponse:
+        asked = common_pb2.PageRequest(**wish)
+        request = pb.ListDomainsRequest(sort=pb.DOMAIN_SORT_FIELD_EXPIRES_AT, page=asked)
+        answer = await domains.call(reader, "ListDomains", request)
+        assert isinstance(answer, pb.ListDomainsResponse)
+        return answer
+
+    dateless = (await page(last=1)).page.cursors[0]
+    assert not (await page(first=5, after=dateless)).domains
+    assert [d.id for d in (await page(last=5, before=dateless)).domains] == ids[:3]
 
 
 async def test_a_grant_on_named_domains_reaches_these_alone_and_orders_nothing(domains: Serving) -> None:

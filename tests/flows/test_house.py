@@ -101,7 +101,7 @@ async def test_a_change_of_the_account_is_told_to_its_people_alone(
     async with connected(portal, anna) as annas, connected(portal, bela) as belas, connected(portal, david) as davids:
         for socket in (annas, belas, davids):
             await subscribe(socket, "1", document, {})
-        await asyncio.sleep(0.3)  # the broker binds nothing new; this only lets the three subscriptions be read
+            await listening(socket)
         name = fresh("hir")
         await order(anna, name)
         proforma = await proforma_for(anna, name)
@@ -168,6 +168,12 @@ async def subscribe(socket: Any, number: str, document: str, variables: dict[str
     await socket.send(
         json.dumps({"id": number, "type": "subscribe", "payload": {"query": document, "variables": variables}})
     )
+
+
+async def listening(socket: Any) -> None:
+    """Frames are read in order: the answer to a ping tells that the subscription before it was taken."""
+    await socket.send(json.dumps({"type": "ping"}))
+    assert json.loads(await asyncio.wait_for(socket.recv(), 5))["type"] == "pong"
 
 
 async def heard(socket: Any, number: str) -> dict[str, Any]:

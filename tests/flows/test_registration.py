@@ -243,14 +243,19 @@ async def test_killing_the_domains_service_between_payment_and_registration_regi
     portal: Portal, anna: Person
 ) -> None:
     name = fresh("tulelo")
-    await order(anna, name)
+    operation = (await order(anna, name))["order"]["items"][0]["operation"]["id"]
     proforma = await proforma_for(anna, name)
     before = await credit_of(anna)
     # The registry takes its time, so that the kill comes while the command is under way.
     await fault(portal, command="create", name=name, times=1, action="delay", seconds=2)
     assert (await pay(anna, proforma["id"]))["userErrors"] == []
-    await domain_in(anna, name, "PENDING_REGISTRATION", seconds=10)
-    await asyncio.sleep(0.3)
+
+    async def under_way() -> bool:
+        document = "query O($id: ID!) { node(id: $id) { ... on Operation { steps { name state } } } }"
+        steps = (await anna.ask(document, id=operation)).data["node"]["steps"]
+        return {"name": "registry_create", "state": "RUNNING"} in steps
+
+    assert await eventually("the command is on its way", under_way, 10)
     await portal.stack.kill("domains")
     await portal.stack.start("domains")
     await domain_in(anna, name, "ACTIVE", seconds=60)

@@ -87,6 +87,7 @@ async def stand() -> AsyncIterator[Stand]:
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
+        assert not running.done(), "the gateway did not start"
         await asyncio.sleep(0.01)
     address = f"127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as http:

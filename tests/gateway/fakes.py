@@ -97,7 +97,7 @@ def domain(number: int, **values: Any) -> domains_pb2.Domain:
         id=uid(10_000 + number),
         name=f"d{number}.hu",
         unicode_name=f"d{number}.hu",
-        state="DOMAIN_STATE_ACTIVE",
+        state=domains_pb2.DOMAIN_STATE_ACTIVE,
         statuses=["ok"],
         nameservers=[domains_pb2.Nameserver(host="ns1.portico.example")],
         tld="hu",
@@ -114,9 +114,9 @@ def money(minor: int) -> common_pb2.Money:
 def invoice(number: int, **values: Any) -> billing_pb2.Invoice:
     return billing_pb2.Invoice(
         id=uid(20_000 + number),
-        kind="INVOICE_KIND_PROFORMA",
+        kind=billing_pb2.INVOICE_KIND_PROFORMA,
         number=f"D-{number}",
-        state="INVOICE_STATE_OPEN",
+        state=billing_pb2.INVOICE_STATE_OPEN,
         issued_on="2026-01-01",
         due_on="2026-01-09",
         net=money(1000),
@@ -133,7 +133,7 @@ def service(number: int) -> hosting_pb2.Service:
         id=uid(30_000 + number),
         label=f"web {number}",
         plan=hosting_pb2.Plan(id=uid(1), code="web-m", name="Web M", disk_mib=10240, traffic_mib=5_000_000_000),
-        state="SERVICE_STATE_ACTIVE",
+        state=hosting_pb2.SERVICE_STATE_ACTIVE,
         price=money(2000),
         period_months=12,
     )
@@ -144,8 +144,8 @@ def ticket(number: int, **values: Any) -> tickets_pb2.Ticket:
         id=uid(40_000 + number),
         number=f"T-{number:06}",
         subject="Hello",
-        state="TICKET_STATE_OPEN",
-        priority="PRIORITY_NORMAL",
+        state=tickets_pb2.TICKET_STATE_OPEN,
+        priority=tickets_pb2.PRIORITY_NORMAL,
         department=tickets_pb2.Department(id=uid(2), code="domains", name_hu="Domainek", name_en="Domains"),
         **values,
     )
@@ -158,11 +158,11 @@ def operation(number: int, state: str = "RUNNING") -> common_pb2.Operation:
     made = common_pb2.Operation(
         id=uid(50_000 + number),
         kind="DOMAIN_REGISTRATION",
-        state=f"OPERATION_STATE_{state}",
+        state=common_pb2.OperationState.Value(f"OPERATION_STATE_{state}"),
         progress=0.5,
         subject_type="Domain",
         subject_id=uid(10_001),
-        steps=[common_pb2.OperationStep(name="payment", state="OPERATION_STATE_SUCCEEDED")],
+        steps=[common_pb2.OperationStep(name="payment", state=common_pb2.OPERATION_STATE_SUCCEEDED)],
     )
     made.started_at.FromJsonString("2026-01-01T00:00:00Z")
     return made
@@ -240,7 +240,7 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
     async def GetAccount(self, request: Any, context: Any) -> Any:
         account = await self.enter(request, context, "GetAccount")
         return identity_pb2.Account(
-            id=account, number="P-1", kind="ACCOUNT_KIND_COMPANY", name="Minta", currency="HUF", locale="hu"
+            id=account, number="P-1", kind=identity_pb2.ACCOUNT_KIND_COMPANY, name="Minta", currency="HUF", locale="hu"
         )
 
     async def ListContacts(self, request: Any, context: Any) -> Any:
@@ -336,7 +336,7 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
         return domains_pb2.GetDashboardResponse(
             domains=found[:5],
             expiring=found[:5],
-            counts=[domains_pb2.DomainCount(state="DOMAIN_STATE_ACTIVE", count=len(found))],
+            counts=[domains_pb2.DomainCount(state=domains_pb2.DOMAIN_STATE_ACTIVE, count=len(found))],
         )
 
     async def ListDomains(self, request: Any, context: Any) -> Any:
@@ -376,13 +376,14 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
 
     async def RequestAuthCode(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "RequestAuthCode")
-        return domains_pb2.RequestAuthCodeResponse(delivery="AUTH_CODE_DELIVERY_SHOWN", code="s3cret")
+        return domains_pb2.RequestAuthCodeResponse(delivery=domains_pb2.AUTH_CODE_DELIVERY_SHOWN, code="s3cret")
 
     async def BatchGetZones(self, request: Any, context: Any) -> Any:
-        await self.enter(request, context, "BatchGetZones")
+        own = {d.id for d in self.world.domains.get(await self.enter(request, context, "BatchGetZones"), [])}
         zones = [
             domains_pb2.Zone(id=str(UUID(int=UUID(d).int + 50_000)), domain_id=d, name="z.hu", version=3)
             for d in request.domain_ids
+            if d in own
         ]
         return domains_pb2.BatchGetZonesResponse(zones=zones)
 

@@ -27,13 +27,13 @@ async def test_signing_in_sets_a_strict_cookie_and_goes_on(stand: Stand) -> None
 
 async def test_a_cookie_session_can_query_and_ends_with_sign_out(stand: Stand) -> None:
     cookie = await sign_in(stand)
-    query = {"json": {"query": "{ viewer { user { name } } }"}, "headers": {"Cookie": cookie}}
-    answer = await stand.http.post("/graphql", **query)
+    query, headers = {"query": "{ viewer { user { name } } }"}, {"Cookie": cookie}
+    answer = await stand.http.post("/graphql", json=query, headers=headers)
     assert answer.json()["data"]["viewer"]["user"]["name"] == "owner-token"
     out = await stand.http.post("/sign-out", headers={"Cookie": cookie})
     assert (out.status_code, out.headers["location"]) == (303, "/sign-in")
     assert "Max-Age=0" in out.headers["set-cookie"]
-    assert (await stand.http.post("/graphql", **query)).status_code == 401
+    assert (await stand.http.post("/graphql", json=query, headers=headers)).status_code == 401
 
 
 @pytest.mark.parametrize("origin", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
@@ -59,19 +59,10 @@ async def test_a_wrong_password_shows_the_form_again_in_the_readers_language(sta
     assert (await stand.http.post("/sign-in", data={"email": "", "password": ""})).status_code == 400
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "https://evil.example",
-        "//evil.example",
-        "/\\evil.example",
-        "javascript:alert(1)",
-        "/a\r\nb",
-        "",
-        "evil",
-        "/ｘ" * 900,
-    ],
-)
+ELSEWHERE = ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nb", "", "evil"]
+
+
+@pytest.mark.parametrize("value", [*ELSEWHERE, "/x" * 900])
 def test_next_never_leads_to_another_site(value: str) -> None:
     assert safe_next(value) == "/"
     assert safe_next("/graphql?a=1") == "/graphql?a=1"

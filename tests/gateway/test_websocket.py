@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from portico.billing.v1 import events_pb2 as billing_events
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import events_pb2 as domains_events
 from tests.gateway.conftest import Stand, gid
-from tests.gateway.fakes import contact, operation, uid
+from tests.gateway.fakes import contact, invoice, operation, uid
 
 OPERATION = "subscription ($i: ID!) { operationUpdated(id: $i) { state progress } }"
 CHANGES = "subscription { accountChanged { kind node { id __typename } } }"
@@ -41,9 +41,12 @@ async def read(socket: ClientConnection) -> dict[str, Any]:
 
 
 async def close_code(socket: ClientConnection) -> int | None:
-    with pytest.raises(websockets.ConnectionClosed):
-        while True:
-            await asyncio.wait_for(socket.recv(), 5)
+    """The code that the gateway closes the socket with, what it sends before that aside."""
+    async with asyncio.timeout(5):
+        with suppress(websockets.ConnectionClosed):
+            async for _ in socket:
+                pass
+        await socket.wait_closed()
     return socket.close_code
 
 
@@ -179,7 +182,7 @@ async def test_an_operation_is_told_at_once_then_at_each_change_until_its_end(st
         assert await read(socket) == {"id": "1", "type": "complete"}
 
 
-PAID = Happening("billing.invoice_paid", billing_events.InvoicePaid(invoice={"id": uid(20_001)}, account_id=uid(1)))
+PAID = Happening("billing.invoice_paid", billing_events.InvoicePaid(invoice=invoice(1), account_id=uid(1)))
 REGISTERED = Happening(
     "domains.domain_registered", domains_events.DomainRegistered(domain_id=uid(10_001), account_id=uid(1))
 )

@@ -1,6 +1,7 @@
 """From a session or a token to actor tokens: who is let in, with which rights."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from joserfc.jwk import KeySet
 from portico.identity.v1 import identity_pb2 as pb
 from services.chassis.actor import Actor, ActorVerifier, Grant
 from services.chassis.errors import PermissionDenied
-from services.identity import access, secret
+from services.identity import access, api_tokens, secret
 from services.identity.credentials import ActorTokens
 from tests.identity.conftest import Member, Town
 from tests.identity.test_sign_in import signed_in
@@ -180,3 +181,17 @@ async def test_a_role_or_permission_that_does_not_exist_cannot_be_given(town: To
         await town.member("emperor")
     with pytest.raises(access.PermissionUnknown):
         await town.member("custom", grants=[Grant("domains.steal")])
+
+
+async def test_nobody_reaches_further_by_making_a_token(identity: Serving, town: Town) -> None:
+    owner = await town.member()
+    clerk = await town.member("accountant", owner.account_id)
+    robot = replace(owner.actor(Grant("billing.read")), kind="token")
+    for maker, refusal in ((clerk.actor(), api_tokens.ContactNotFound), (robot, api_tokens.NotByToken)):
+        with pytest.raises(refusal):
+            async with identity.db.transaction() as tx:
+                await api_tokens.create_token(tx, maker, owner.contact_id, "robot")
+    async with identity.db.transaction() as tx:
+        own = (await api_tokens.create_token(tx, clerk.actor(), clerk.contact_id, "robot")).secret
+    [membership] = (await authenticated(identity, own)).memberships
+    assert {grant.permission for grant in membership.contact.grants} == access.ROLES["accountant"]

@@ -16,8 +16,9 @@ from services.chassis import times
 from services.chassis.config import ConfigError
 from services.chassis.jobs import LeasedJob, RetryLater
 from services.identity import emails
-from services.identity.mailer import SmtpMailer
+from services.identity.mailer import Refused, SmtpMailer
 from tests.identity.conftest import Member, Town
+from tests.identity.test_sign_in import signed_in
 from tests.serving import Serving, person
 
 _EXPIRES = datetime(2027, 11, 23, 12, tzinfo=UTC)
@@ -179,3 +180,53 @@ async def test_a_refused_mail_has_failed_at_once(identity: Serving, written: Mem
 def test_a_mail_server_address_that_is_none_is_named() -> None:
     with pytest.raises(ConfigError, match="SMTP_URL"):
         SmtpMailer("mail.example", "no-reply@portico.example")
+
+
+@pytest.mark.parametrize("recipient", ["", "a@b.hu, c@d.hu", "a@b.hu\r\nBcc: c@d.hu", "anna", "<>", "a@b.hu;c@d.hu"])
+async def test_what_is_not_one_address_is_refused_before_any_server_hears_of_it(recipient: str) -> None:
+    async with smtp(lambda _: "") as (url, taken):
+        mailer = SmtpMailer(url, "Portico <no-reply@portico.example>")
+        with pytest.raises(Refused):
+            await asyncio.wait_for(mailer.send(message_id="1", recipient=recipient, subject="s", body="b"), 5)
+    assert not taken
+
+
+async def test_a_line_break_in_a_subject_makes_no_header() -> None:
+    async with smtp(lambda _: "") as (url, taken):
+        mailer = SmtpMailer(url, "Portico <no-reply@portico.example>")
+        subject = "minta.hu\r\nBcc: c@d.hu\nX: y"
+        await mailer.send(message_id="1", recipient="anna@minta.example", subject=subject, body="b")
+    assert "\nBcc:" not in taken[0]
+    assert "Subject: minta.hu Bcc: c@d.hu X: y" in taken[0]
+
+
+async def test_an_order_that_was_never_paid_promises_no_money_back(identity: Serving, town: Town) -> None:
+    owner = await town.member()
+    for locale, said, unsaid in (("hu", "nem terheltük meg", "jóváírtuk"), ("en", "not charged", "balance")):
+        event = completed(owner.account_id, None, locale=locale)
+        del event.outcomes[0]
+        event.outcomes[0].reason = "PRICE_MISSING"
+        await identity.hear(event, owner.account_id)
+        mail = (await mails(identity, owner.account_id))[0]
+        assert said in mail.body
+        assert unsaid not in mail.body
+
+
+async def test_a_mail_server_that_hangs_keeps_nobody_from_signing_in(identity: Serving, town: Town) -> None:
+    member, over = await town.member(), asyncio.Event()
+
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        mailer = SmtpMailer(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", "no-reply@portico.example")
+        sends = [
+            asyncio.create_task(mailer.send(message_id=str(n), recipient="a@b.hu", subject="s", body="b"))
+            for n in range(40)  # more than there are threads
+        ]
+        try:
+            await asyncio.wait_for(signed_in(identity, member), 5)
+        finally:
+            over.set()
+            await asyncio.gather(*sends, return_exceptions=True)

@@ -130,6 +130,9 @@ async def test_events_heard_side_by_side_make_one_chain(identity: Serving) -> No
 async def test_secrets_that_a_service_forgot_to_mask_are_masked(identity: Serving) -> None:
     account = uuid4()
     before = {"password": "titok-1", "panel": {"authCode": "titok-2", "auth_code": "titok-3", "token": "titok-4"}}
+    before |= dict.fromkeys(
+        ("apiKey", "accessToken", "passphrase", "pwd", "totp", "recovery_codes", "epp_code"), "titok-7"
+    )
     after = {"items": [{"EppKey": "titok-5"}], "password": "", "name": "minta.hu", "tokens_left": 3}
     event = told(account, before_json=json.dumps(before), after_json=json.dumps(after))
     await identity.hear(event, account)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import grpc
+import pytest
 
 from portico.common.v1 import common_pb2
 from portico.identity.v1 import identity_pb2 as pb
@@ -157,3 +158,50 @@ async def test_malformed_requests_name_the_field(identity: Serving) -> None:
     assert (refused.code, refused.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["password"])
     long = pb.AuthenticateRequest(credential="x" * 5000)
     assert (await identity.refused(None, "Authenticate", long)).fields == ["credential"]
+
+
+async def test_one_user_has_one_allowance_however_the_address_is_spelled(identity: Serving, town: Town) -> None:
+    member, looked_at = await town.member(), 0
+    dotted = member.email.replace("minta", "m\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}nta")
+    for email in (member.email, dotted, dotted.upper(), f" {member.email}"):
+        for _ in range(5):
+            request = sign_in(member, "tipp")
+            request.email = email
+            looked_at += (await identity.refused(None, "CreateSession", request)).reason == "SIGN_IN_FAILED"
+    assert looked_at == throttle.PER_ADDRESS.burst
+
+
+@pytest.mark.parametrize("pattern", ["2001:db8:7:8::{:x}", "::ffff:198.51.100.77"])
+async def test_a_whole_network_that_one_customer_gets_counts_as_one_ip(identity: Serving, pattern: str) -> None:
+    now = datetime.now(UTC)
+    for n in range(throttle.PER_IP.burst):
+        await throttle.spend(identity.db, f"{n}{pattern}", pattern.format(n + 1), now)
+    other = "198.51.100.77" if "ffff" in pattern else pattern.format(0xFFFF)
+    with pytest.raises(throttle.SignInThrottled):
+        await throttle.spend(identity.db, f"other{pattern}", other, now)
+    await throttle.spend(identity.db, f"other{pattern}", "2001:db8:7:9::1" + str(len(pattern)), now)
+
+
+async def test_the_time_of_a_refusal_does_not_tell_whether_the_address_is_known(identity: Serving, town: Town) -> None:
+    member = await town.member()
+    for n in range(40):  # much to write down
+        await town.join(member, await town.account(f"{n}. Kft."), "read_only")
+    took: dict[str, float] = {"known": 9.0, "unknown": 9.0}
+    for n in range(5):
+        for name, email in (("known", member.email), ("unknown", f"nobody-{n}@minta.example")):
+            request = sign_in(member, "tipp")
+            request.email = email
+            started = time.perf_counter()
+            await identity.refused(None, "CreateSession", request)
+            took[name] = min(took[name], time.perf_counter() - started)
+    assert 0.7 < took["known"] / took["unknown"] < 1.4
+
+
+async def test_an_account_that_the_user_has_left_is_told_nothing_more(identity: Serving, town: Town) -> None:
+    member = await town.member()
+    await identity.db.execute(
+        "UPDATE contacts SET expires_at = now() - interval '1 s' WHERE id = $1", member.contact_id
+    )
+    await signed_in(identity, member)
+    await identity.refused(None, "CreateSession", sign_in(member, "tipp"))
+    assert not await audited(identity, member)

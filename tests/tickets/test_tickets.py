@@ -53,6 +53,30 @@ def completed(account: UUID, *, failed: bool = False, locale: str = "hu") -> dom
     )
 
 
+async def test_an_order_of_ten_thousand_names_gets_a_ticket_that_can_be_read(tickets: Serving) -> None:
+    account = uuid4()
+    event = completed(account)
+    at = times.to_pb(datetime(2027, 11, 23, tzinfo=UTC))
+    for n in range(9_999):
+        name, good = f"{'x' * 50}{n}.hu", n % 2 == 0
+        event.outcomes.add(
+            domain_id=str(uuid4()),
+            name=name,
+            unicode_name=name,
+            registered=good,
+            reason="" if good else "DOMAIN_TAKEN",
+            expires_at=at if good else None,
+        )
+    await tickets.hear(event, account)
+    reader = person(account, "tickets.read")
+    [ticket] = (await tickets.call(reader, "ListTickets", tickets_pb2.ListTicketsRequest())).tickets
+    request = tickets_pb2.ListMessagesRequest(ticket_ids=[ticket.id])
+    [page] = (await tickets.call(reader, "ListMessages", request)).pages
+    assert "pelda.hu (lejárat: 2027. 11. 23.)" in page.messages[0].body
+    assert "– és további 4901" in page.messages[0].body
+    assert "– és további 4899" in page.messages[0].body
+
+
 async def opened(tickets: Serving, account: UUID, subject: str, minute: int = 0) -> UUID:
     now = datetime(2026, 11, 1, 12, minute, tzinfo=UTC)
     async with tickets.db.transaction() as tx:

@@ -1,5 +1,6 @@
 """The registry as the domains service sees it: typed operations over a pool of EPP sessions."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -65,6 +66,13 @@ class Registry:
     ) -> None:
         self._access = Access(host, port, registrar, password, ca_file, server_name, timeout)
         self._pool = Pool(self._access, sessions)
+        # A session stays free of a long list, for the registrations that were paid.
+        self._checks_abreast = max(sessions - 1, 1)
+
+    @property
+    def registrar(self) -> str:
+        """Who we are to the registry (clID)."""
+        return self._access.registrar
 
     async def __aenter__(self) -> Self:
         return self
@@ -239,9 +247,18 @@ class Registry:
 
     async def _check(self, ns: str, names: list[str]) -> dict[str, Availability]:
         found: dict[str, Availability] = {}
-        for start in range(0, len(names), CHECK_AT_ONCE):
-            command = commands.check(ns, names[start : start + CHECK_AT_ONCE], _query())
-            found |= await self._run(command, answers.availability)
+        batches = iter([names[start : start + CHECK_AT_ONCE] for start in range(0, len(names), CHECK_AT_ONCE)])
+
+        async def ask() -> None:
+            for batch in batches:
+                found.update(await self._run(commands.check(ns, batch, _query()), answers.availability))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._checks_abreast, -(-len(names) // CHECK_AT_ONCE))):
+                    group.create_task(ask())
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
         return found
 
     async def _found(self, command: Command, extract: Callable[[Response], T], *absent: int) -> T | None:

@@ -315,7 +315,7 @@ class ActorRef(_message.Message):
     """"user", "token", "operator" or "system"."""
     id: _builtins.str
     label: _builtins.str
-    """The e-mail address, the token's name, the service's name."""
+    """The e-mail address, with the token's name behind it where a token was used; the service's name."""
     ip: _builtins.str
     contact_id: _builtins.str
     """The user's membership through which it was done."""

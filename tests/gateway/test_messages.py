@@ -1,0 +1,40 @@
+"""Every refusal that a customer can meet has a code in the schema and a text in both languages."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from gateway.errors import ErrorCode
+from gateway.messages import LOCALES, MESSAGES
+
+SERVICES = Path(__file__).parents[2] / "services"
+# Refusals that no customer's request can end in: between services, and of the operator's and the demo's calls.
+INTERNAL = {"CUSTOMER_UNKNOWN"}
+
+
+def reasons(service: str) -> set[str]:
+    """The reasons written in a service's errors."""
+    files = (SERVICES / service).rglob("*.py")
+    return {reason for file in files for reason in re.findall(r'^    reason = "([A-Z_]+)"', file.read_text(), re.M)}
+
+
+@pytest.mark.parametrize("service", ["domains", "billing"])
+def test_every_refusal_of_an_order_or_payment_has_a_code_and_a_text(service: str) -> None:
+    found = reasons(service) - INTERNAL
+    assert found
+    assert found <= {code.value for code in ErrorCode} | {"CURSOR_INVALID"}
+    for locale in LOCALES:
+        assert found <= set(MESSAGES[locale])
+
+
+def test_both_languages_say_the_same_with_the_same_values() -> None:
+    english, hungarian = MESSAGES["en"], MESSAGES["hu"]
+    assert set(english) == set(hungarian)
+    for code, text in english.items():
+        assert fields(text) == fields(hungarian[code]), code
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
