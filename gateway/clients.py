@@ -73,7 +73,8 @@ class Clients:
         async def dead(name: str, channel: grpc.aio.Channel) -> str | None:
             try:
                 channel.get_state(try_to_connect=True)
-                await asyncio.wait_for(channel.channel_ready(), seconds)
+                async with asyncio.timeout(seconds):
+                    await channel.channel_ready()
             except TimeoutError:
                 return name
             return None
