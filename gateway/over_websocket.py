@@ -102,17 +102,19 @@ class Connection:
         except TimeoutError:
             stop(Closing(4408, "Connection initialisation timeout"))
             return
+        pause = 0.0
         while True:
             # As soon as the answer that others may have fetched meanwhile is too old to be believed.
-            left = self._session.read_at + KEPT_SECONDS - time.monotonic() if self._session else 0
-            await asyncio.sleep(left if left > 0 else RECHECK_SECONDS)
+            left = self._session.read_at + KEPT_SECONDS - time.monotonic() if self._session else 0.0
+            await asyncio.sleep(max(left, pause, 0.02))
+            pause = 0.0
             try:
                 await self._request()
             except Closing as reason:
                 stop(reason)
                 return
             except ServiceError:
-                pass  # asked again; _request() gives up after BLIND_SECONDS
+                pause = RECHECK_SECONDS  # asked again; _request() gives up after BLIND_SECONDS
 
     async def _receive(self) -> dict[str, Any]:
         message = await self._socket.receive()

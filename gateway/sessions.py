@@ -16,7 +16,7 @@ from gateway.errors import Problem, ServiceError
 from portico.identity.v1 import identity_pb2
 
 COOKIE = "__Host-portico"
-KEPT_SECONDS = 0.9
+KEPT_SECONDS = 0.5
 """How long a revoked credential may still be believed: a second, less the time that closing its sockets takes."""
 
 _TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED"})
