@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from deploy.parts import Part, Parts
 from deploy.parts.child import Child
 from deploy.parts.machine import plain_env
-from deploy.parts.secrets import actor_keys
+from deploy.parts.secrets import actor_keys, sealing_keys
 from deploy.progress import Progress, silent, step
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,6 +69,7 @@ class Stack:
         self._databases: dict[str, str] = {}
         self._children: dict[str, Child] = {}
         self._private_key, self._public_key = actor_keys(self.base)
+        self._sealing_keys = sealing_keys(self.base)
 
     # -- where things are
 
@@ -141,11 +142,15 @@ class Stack:
                 "ACTOR_JWKS_FILE": str(self._public_key),
             }
         if name == "identity":
-            own["ACTOR_KEY_FILE"] = str(self._private_key)
+            own |= {
+                "ACTOR_KEY_FILE": str(self._private_key),
+                "SEALING_KEYS_FILE": str(self._sealing_keys),
+                "PUBLIC_URL": self.url,
+            }
         elif name == "domains":
             own |= self._registrar_env() | {"NAMESERVERS": NAMESERVERS}
         elif name == "gateway":
-            own |= {"HOST": self._host, "PORT": str(self.port("gateway")), "TIMING": "1"}
+            own |= {"HOST": self._host, "PORT": str(self.port("gateway")), "TIMING": "1", "PUBLIC_URL": self.url}
             own |= {f"{service.upper()}_ADDRESS": self.address(service) for service in SERVICES}
         elif name == "demo":
             own |= {f"DATABASE_URL_{service.upper()}": url for service, url in self._databases.items()}

@@ -10,8 +10,10 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from gateway import over_http, pages
+from gateway import over_http
 from gateway.over_websocket import Connection
+from gateway.pages import graphiql, sign_in
+from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
 
@@ -24,7 +26,7 @@ async def graphql(gateway: Gateway, http: Request) -> Response:
         return await over_http.handle(gateway, http)
     wants_page = "text/html" in http.headers.get("accept", "")
     if http.method in {"GET", "HEAD"} and wants_page and "query" not in http.query_params:
-        return await pages.graphiql(gateway, http)
+        return await graphiql.graphiql(gateway, http)
     text = "Send queries by POST; subscriptions by WebSocket. Browsers get GraphiQL here."
     errors = {"errors": [{"message": text, "extensions": {"code": "METHOD_NOT_ALLOWED"}}]}
     return JSONResponse(errors, 405, headers={"Allow": "POST"})
@@ -75,9 +77,9 @@ def create(settings: Settings) -> Starlette:
             WebSocketRoute("/graphql", websocket),
             route("/healthz", healthz, "GET"),
             route("/readyz", readyz, "GET"),
-            route("/sign-in", pages.sign_in, "GET", "POST"),
-            route("/sign-out", pages.sign_out, "GET", "POST"),
+            route("/sign-in", sign_in.sign_in, "GET", "POST"),
+            route("/sign-out", sign_in.sign_out, "GET", "POST"),
             route("/", home, "GET"),
-            Mount("/static", StaticFiles(directory=pages.FOLDER / "static")),
+            Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],
     )

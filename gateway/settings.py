@@ -14,6 +14,8 @@ SERVICES = ("identity", "domains", "hosting", "billing", "tickets")
 class Settings:
     host: str
     port: int
+    public_url: str
+    """The portal's own address, as browsers see it, without a slash at the end."""
     amqp_url: str
     addresses: Mapping[str, str]
     """Service name -> host:port of its gRPC server."""
@@ -33,6 +35,7 @@ class Settings:
         return cls(
             host=env.text("HOST", "127.0.0.1"),
             port=env.integer("PORT", 8000),
+            public_url=env.text("PUBLIC_URL").rstrip("/"),
             amqp_url=env.text("AMQP_URL"),
             addresses={name: env.text(f"{name.upper()}_ADDRESS") for name in SERVICES},
             timing=env.flag("TIMING"),

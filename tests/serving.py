@@ -35,6 +35,23 @@ class Refused:
     metadata: dict[str, str]
 
 
+class Stubs:
+    """The stubs of several gRPC services of one server, as one."""
+
+    def __init__(self, stubs: list[Any]) -> None:
+        self._stubs = stubs
+
+    @classmethod
+    def of(cls, *kinds: Callable[[grpc.aio.Channel], Any]) -> Callable[[grpc.aio.Channel], "Stubs"]:
+        return lambda channel: cls([kind(channel) for kind in kinds])
+
+    def __getattr__(self, method: str) -> Any:
+        found = next((stub for stub in self._stubs if hasattr(stub, method)), None)
+        if found is None:
+            raise AttributeError(method)
+        return getattr(found, method)
+
+
 @dataclass(frozen=True)
 class Serving:
     """`stub` is the service's; `db` a pool of the test's own on the same database."""
@@ -113,7 +130,6 @@ def holding_all_but(who: Actor, permission: str) -> Actor:
 @asynccontextmanager
 async def serving(
     service: str,
-    full_name: str,
     url: str,
     folder: Path,
     *,
@@ -139,7 +155,7 @@ async def serving(
     settings = ServiceSettings(address, url, _NO_BROKER, jwks, "WARNING", None, None)
     migrations = Path(__file__).parents[1] / "services" / service / "migrations"
     async with (
-        mounted(service, settings, full_name, build, register, migrations, consumes, broker_seconds=0.0),
+        mounted(service, settings, build, register, migrations, consumes, broker_seconds=0.0),
         grpc.aio.insecure_channel(address) as channel,
     ):
         own = await db.connect(url, min_size=1, max_size=10)

@@ -1,5 +1,6 @@
 """Secrets of one stack: made once, kept in a file that only its owner may read."""
 
+import base64
 import json
 import secrets
 import threading
@@ -40,6 +41,14 @@ class Secrets:
                 self._values[name] = fresh
                 write_private(self._file, json.dumps(self._values, indent=1))
             return self._values[name]
+
+
+def sealing_keys(base: Path) -> Path:
+    """The keys that identity seals secrets with, a line each in base64; one is made the first time."""
+    file = base / "sealing_keys"
+    if not file.exists():
+        write_private(file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
+    return file
 
 
 def actor_keys(base: Path) -> tuple[Path, Path]:

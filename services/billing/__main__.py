@@ -22,7 +22,6 @@ def main() -> None:
     serve(
         "billing",
         settings.service,
-        full_name="portico.billing.v1.BillingService",
         build=build,
         register=lambda server, app: billing_pb2_grpc.add_BillingServiceServicer_to_server(BillingRpc(app), server),
         migrations=Path(__file__).parent / "migrations",

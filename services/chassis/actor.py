@@ -46,7 +46,8 @@ class Scope:
 class Actor:
     """`kind` is "user", "token", "operator" or "system"; `label` is what the event log shows.
 
-    `session_id` is set when a person signed in: some things are not a program's to do.
+    `session_id` is set when a person signed in: some things are not a program's to do. `confirmed_until`: how long it
+    counts as having just confirmed who it is.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Actor:
     ip: str = ""
     grants: tuple[Grant, ...] = ()
     session_id: UUID | None = None
+    confirmed_until: datetime | None = None
 
     def scope(self, permission: str, now: datetime) -> Scope:
         """What the permission reaches; PermissionDenied when it is not held now."""
@@ -101,6 +103,7 @@ def sign(actor: Actor, key: OKPKey, now: datetime, ttl: timedelta) -> str:
         "usr": str(actor.user_id) if actor.user_id else None,
         "con": str(actor.contact_id) if actor.contact_id else None,
         "ses": str(actor.session_id) if actor.session_id else None,
+        "cfm": int(actor.confirmed_until.timestamp()) if actor.confirmed_until else None,
         "loc": actor.locale,
         "ip": actor.ip,
         "gr": [
@@ -151,6 +154,7 @@ class ActorVerifier:
                 user_id=UUID(claims["usr"]) if claims["usr"] else None,
                 contact_id=UUID(claims["con"]) if claims["con"] else None,
                 session_id=UUID(claims["ses"]) if claims.get("ses") else None,
+                confirmed_until=datetime.fromtimestamp(claims["cfm"], UTC) if claims.get("cfm") else None,
                 locale=claims["loc"],
                 ip=claims["ip"],
                 grants=tuple(

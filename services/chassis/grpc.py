@@ -68,8 +68,18 @@ _caller: ContextVar[Actor | None] = ContextVar("caller", default=None)
 M = TypeVar("M", bound=Callable[..., Awaitable[Any]])
 
 
-def requires(permission: str | None) -> Callable[[Callable[[Any, Any, Call], Awaitable[Any]]], Any]:
-    """The RPC needs this permission; None: any signed-in user of the account."""
+class StepUpRequired(DomainError):
+    """The caller has to confirm who it is first, and did not within the last minutes."""
+
+    reason = "STEP_UP_REQUIRED"
+    status = grpc.StatusCode.PERMISSION_DENIED
+
+
+def requires(
+    permission: str | None, *, step_up: bool = False
+) -> Callable[[Callable[[Any, Any, Call], Awaitable[Any]]], Any]:
+    """The RPC needs this permission; None: any signed-in user of the account. With `step_up` only a person who has just
+    confirmed who it is: a program never can."""
 
     def declare(method: Callable[[Any, Any, Call], Awaitable[Any]]) -> Any:
         @functools.wraps(method)
@@ -78,6 +88,8 @@ def requires(permission: str | None) -> Callable[[Callable[[Any, Any, Call], Awa
             if actor is None:
                 raise ActorTokenMissing("the call carries no actor token")
             scope = actor.scope(permission, now) if permission else None
+            if step_up and (actor.confirmed_until is None or actor.confirmed_until <= now):
+                raise StepUpRequired("confirm who you are first")
             return await method(self, request, Call(now, actor, scope))
 
         guarded.access = permission or _SIGNED_IN  # type: ignore[attr-defined]
@@ -102,6 +114,7 @@ class DeclaredServer:
 
     def __init__(self, server: grpc.aio.Server) -> None:
         self._server = server
+        self.services: list[str] = []
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
         self._server.add_generic_rpc_handlers(handlers)
@@ -110,6 +123,7 @@ class DeclaredServer:
         for name, handler in handlers.items():
             if not hasattr(handler.unary_unary, "access"):
                 raise TypeError(f"{service}/{name} declares no access: decorate it with @requires or @public")
+        self.services.append(service)
         self._server.add_registered_method_handlers(service, handlers)
 
 

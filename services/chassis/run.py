@@ -65,7 +65,6 @@ def serve(
     service: str,
     settings: ServiceSettings,
     *,
-    full_name: str,
     build: Callable[[Database], Awaitable[A]],
     register: Callable[[Any, A], None],
     migrations: Path,
@@ -74,8 +73,8 @@ def serve(
     periodic: Mapping[str, jobs.Periodic] | None = None,
     close: Callable[[A], Awaitable[None]] | None = None,
 ) -> None:
-    """Runs until SIGTERM or SIGINT. `full_name` is the gRPC service ("portico.billing.v1.BillingService"); `build`
-    makes the service's App from its database; `register` adds the servicer; `close` ends the App's adapters."""
+    """Runs until SIGTERM or SIGINT. `build` makes the service's App from its database; `register` adds its servicers;
+    `close` ends the App's adapters."""
     telemetry.setup(
         service,
         log_level=settings.log_level,
@@ -88,7 +87,7 @@ def serve(
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
         async with mounted(
-            service, settings, full_name, build, register, migrations, consumes, job_handlers, periodic, close
+            service, settings, build, register, migrations, consumes, job_handlers, periodic, close
         ) as failed:
             waits = [asyncio.create_task(stop.wait()), asyncio.create_task(failed.wait())]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -102,7 +101,6 @@ def serve(
 async def mounted(
     service: str,
     settings: ServiceSettings,
-    full_name: str,
     build: Callable[[Database], Awaitable[A]],
     register: Callable[[Any, A], None],
     migrations: Path,
@@ -122,10 +120,11 @@ async def mounted(
     worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry})
     verifier = ActorVerifier(settings.actor_jwks_file.read_text())
     server = grpc.aio.server(interceptors=[Edge(service, verifier)], options=_OPTIONS)
-    register(DeclaredServer(server), app)
+    declared = DeclaredServer(server)
+    register(declared, app)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    reflection.enable_server_reflection((full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*declared.services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     server.add_insecure_port(settings.listen)
     failed, connected = asyncio.Event(), asyncio.Event()
     tasks = [
@@ -148,7 +147,7 @@ async def mounted(
         async with asyncio.timeout(broker_seconds):
             await connected.wait()
     await server.start()
-    for name in ("", full_name):
+    for name in ("", *declared.services):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
     log.info("ready", extra={"listen": settings.listen})
     try:

@@ -34,7 +34,6 @@ def main() -> None:
     serve(
         "domains",
         conf.service,
-        full_name="portico.domains.v1.DomainsService",
         build=build,
         register=lambda server, app: domains_pb2_grpc.add_DomainsServiceServicer_to_server(DomainsRpc(app), server),
         migrations=Path(__file__).parent / "migrations",

@@ -22,7 +22,6 @@ def main() -> None:
     serve(
         "hosting",
         settings.service,
-        full_name="portico.hosting.v1.HostingService",
         build=build,
         register=lambda server, app: hosting_pb2_grpc.add_HostingServiceServicer_to_server(HostingRpc(app), server),
         migrations=Path(__file__).parent / "migrations",

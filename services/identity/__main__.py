@@ -3,17 +3,17 @@
 import os
 from pathlib import Path
 
-from portico.identity.v1 import identity_pb2_grpc
 from services.chassis.config import Env
 from services.chassis.db import Database
 from services.chassis.run import serve
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
+from services.identity.emails import Post
 from services.identity.events import CONSUMES
 from services.identity.jobs import JOBS, PERIODIC
 from services.identity.mailer import SmtpMailer
 from services.identity.passwords import Hasher
-from services.identity.rpc import IdentityRpc
+from services.identity.rpc import register
 from services.identity.settings import Settings
 
 
@@ -22,14 +22,21 @@ def main() -> None:
     mailer = SmtpMailer(settings.smtp_url, settings.mail_from) if settings.smtp_url else None
 
     async def build(db: Database) -> App:
-        return App(db, Hasher(), ActorTokens(settings.actor_key), mailer)
+        return App(
+            db=db,
+            hasher=Hasher(),
+            tokens=ActorTokens(settings.actor_key),
+            sealer=settings.sealer,
+            post=Post(settings.sealer, delivers=mailer is not None),
+            public_url=settings.public_url,
+            mailer=mailer,
+        )
 
     serve(
         "identity",
         settings.service,
-        full_name="portico.identity.v1.IdentityService",
         build=build,
-        register=lambda server, app: identity_pb2_grpc.add_IdentityServiceServicer_to_server(IdentityRpc(app), server),
+        register=register,
         migrations=Path(__file__).parent / "migrations",
         consumes=CONSUMES,
         job_handlers=JOBS,

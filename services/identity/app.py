@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from services.chassis.db import Database
 from services.identity.credentials import ActorTokens
+from services.identity.emails import Post
 from services.identity.mailer import Mailer
 from services.identity.passwords import Hasher
+from services.identity.sealing import Sealer
 
 
 @dataclass(frozen=True)
@@ -13,5 +15,9 @@ class App:
     db: Database
     hasher: Hasher
     tokens: ActorTokens
+    sealer: Sealer
+    post: Post
+    #: The portal's own address, without a slash at the end: what links in mails begin with.
+    public_url: str
     #: None: there is no mail server, and mail stays queued.
     mailer: Mailer | None

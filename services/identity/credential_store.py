@@ -15,8 +15,8 @@ async def add_session(
     tx: Tx, secret_hash: bytes, user_id: UUID, ip: str, user_agent: str, now: datetime, expires_at: datetime
 ) -> UUID:
     added: UUID = await tx.fetchval(
-        """INSERT INTO sessions (secret_hash, user_id, ip, user_agent, created_at, expires_at, last_used_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $5) RETURNING id""",
+        """INSERT INTO sessions (secret_hash, user_id, ip, user_agent, created_at, expires_at, last_used_at, confirmed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $5, $5) RETURNING id""",
         secret_hash,
         user_id,
         ip,
@@ -29,7 +29,8 @@ async def add_session(
 
 async def session(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
-        """SELECT s.id, s.expires_at, s.last_used_at, s.ended_at, u.id AS user_id, u.email, u.name, u.locale
+        """SELECT s.id, s.expires_at, s.last_used_at, s.ended_at, s.confirmed_at, s.grants, s.contact_id, s.operator,
+                  u.id AS user_id, u.email, u.name, u.locale
            FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",
         secret_hash,
     )

@@ -16,6 +16,8 @@ from services.identity.people import Contact, User
 from services.identity.sessions import IDLE
 
 ACTOR_TOKEN_LIFE = timedelta(seconds=60)
+CONFIRMED_FOR = timedelta(minutes=5)
+"""How long a session may do what is sensitive after its person confirmed who it is."""
 _NOTE_USE_EVERY = timedelta(minutes=1)
 _CACHE_SIZE = 5_000
 
@@ -92,8 +94,7 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
         raise CredentialExpired("the credential has expired")
     if kind == "token" and not networks.reach(found["networks"], ip):
         raise TokenIpRefused("the token may not be used from this address")
-    contact_id = found["contact_id"] if kind == "token" else None
-    contacts = await store.memberships(db, found["user_id"], contact_id, now)
+    contacts = await store.memberships(db, found["user_id"], found["contact_id"], now)
     if kind == "token" and not contacts:
         raise CredentialInvalid("the membership that the token was made in is over")
     used = found["last_used_at"]
@@ -104,13 +105,18 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
 
 
 def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip: str, now: datetime) -> Membership:
-    grants = contact.grants(now)
-    actor_id, label = str(contact.user.id), contact.user.email
+    own = None if found["grants"] is None else access.load(found["grants"])
+    grants = access.narrowed(contact.grants(now), own, now)
+    confirmed_until = None
     if kind == "token":
-        grants = access.narrowed(grants, None if found["grants"] is None else access.load(found["grants"]), now)
-        actor_id, label = str(found["id"]), f"{contact.user.email} ({found['token_name']})"
+        acting, actor_id, label = "token", str(found["id"]), f"{contact.user.email} ({found['token_name']})"
+    elif found["operator"] is not None:
+        acting, actor_id, label = "operator", found["operator"], f"{found['operator']} → {contact.user.email}"
+    else:
+        acting, actor_id, label = "user", str(contact.user.id), contact.user.email
+        confirmed_until = found["confirmed_at"] + CONFIRMED_FOR if found["confirmed_at"] else None
     actor = Actor(
-        kind="token" if kind == "token" else "user",
+        kind=acting,
         id=actor_id,
         label=label,
         account_id=contact.account_id,
@@ -119,7 +125,8 @@ def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip
         locale=contact.user.locale,
         ip=ip,
         grants=grants,
-        session_id=found["id"] if kind == "session" else None,
+        session_id=found["id"] if acting == "user" else None,
+        confirmed_until=confirmed_until if confirmed_until and confirmed_until > now else None,
     )
     return Membership(contact, grants, *tokens.give(actor, now))
 

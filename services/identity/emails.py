@@ -1,6 +1,7 @@
 """E-mails to the account's people: written with what they tell of, delivered by a job when there is a mail server."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from services.chassis.actor import Actor, Scope
 from services.chassis.db import Database, Row, Tx
 from services.chassis.pages import Page
 from services.identity import store
+from services.identity.letters import SECRET, Letter, render
 from services.identity.mailer import Mailer, Refused, Undelivered
-from services.identity.texts import Text
+from services.identity.sealing import Sealer
 
 log = logging.getLogger(__name__)
 SEND = "send_email"
@@ -21,37 +23,32 @@ MAX_ATTEMPTS = 25
 _STALE = timedelta(days=3)
 
 
-async def write(
-    tx: Tx,
-    account_id: UUID,
-    user: Row,
-    occasion: str,
-    category: str,
-    text: Text,
-    resources: list[UUID],
-    *,
-    deliver: bool,
-    now: datetime,
-) -> None:
-    """One mail an occasion: a repeat changes nothing. Without `deliver` it stays queued."""
-    email_id = await store.add_email(
-        tx, account_id, user["id"], occasion, user["email"], category, text.subject, text.body, resources, now
-    )
-    if email_id is not None and deliver:
-        await _queue(tx, email_id)
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where letters are handed in. Without `delivers` (there is no mail server) they stay queued."""
+
+    sealer: Sealer
+    delivers: bool
+
+    async def write(self, tx: Tx, letter: Letter, now: datetime) -> None:
+        """Writes the mail in the transaction of what it tells of. One an occasion: a repeat changes nothing."""
+        sealed = self.sealer.seal(letter.secret.encode(), _purpose(letter.occasion)) if letter.secret else None
+        email_id = await store.add_email(tx, letter, render(letter), sealed, now)
+        if email_id is not None and self.delivers:
+            await _queue(tx, email_id)
 
 
-async def deliver(db: Database, mailer: Mailer, job: jobs.LeasedJob, now: datetime) -> None:
+async def deliver(db: Database, sealer: Sealer, mailer: Mailer, job: jobs.LeasedJob, now: datetime) -> None:
     """Hands one mail to the server and settles it; RetryLater while the server asks for it."""
     email_id = UUID(job.payload["email_id"])
     mail = await store.email(db, email_id)
     if mail is None or mail["state"] != "queued":
         return
-    refusal = ""
+    refusal, body = "", mail["body"]
+    if mail["sealed_secret"] is not None:
+        body = body.replace(SECRET, sealer.open(mail["sealed_secret"], _purpose(mail["occasion"])).decode())
     try:
-        await mailer.send(
-            message_id=str(email_id), recipient=mail["recipient"], subject=mail["subject"], body=mail["body"]
-        )
+        await mailer.send(message_id=str(email_id), recipient=mail["recipient"], subject=mail["subject"], body=body)
     except Refused as error:
         refusal = str(error)
     except Undelivered as error:
@@ -83,9 +80,13 @@ async def _settle(tx: Tx, email_id: UUID, refusal: str, now: datetime) -> None:
     if row is None:
         return
     event = events_pb2.EmailSettled(
-        email_id=str(email_id), account_id=str(row["account_id"]), sent=not refusal, occurred_at=times.to_pb(now)
+        email_id=str(email_id), account_id=str(row["account_id"] or ""), sent=not refusal, occurred_at=times.to_pb(now)
     )
-    await outbox.add(tx, event, account_id=row["account_id"], aggregate=email_id)
+    await outbox.add(tx, event, account_id=row["account_id"] or "", aggregate=email_id)
+
+
+def _purpose(occasion: str) -> str:
+    return f"email:{occasion}"
 
 
 async def _queue(tx: Tx, email_id: UUID) -> None:

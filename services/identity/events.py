@@ -8,10 +8,13 @@ from portico.domains.v1 import events_pb2
 from services.chassis import times
 from services.chassis.consume import Meta, on
 from services.chassis.db import Tx
-from services.identity import emails, event_log, store, texts
+from services.identity import event_log, store
 from services.identity.app import App
+from services.identity.letters import Letter
 
 log = logging.getLogger(__name__)
+#: Reasons for which an order ends before it is paid.
+_ENDED_UNPAID = frozenset({"PRICE_MISSING"})
 
 
 async def audit_recorded(tx: Tx, event: common_pb2.AuditRecorded, meta: Meta, app: App) -> None:
@@ -27,25 +30,28 @@ async def order_completed(tx: Tx, event: events_pb2.OrderCompleted, meta: Meta, 
         log.warning("nobody to tell of an order", extra={"order": event.order_id, "account": event.account_id})
         return
     outcomes = [
-        texts.Outcome(
-            outcome.unicode_name or outcome.name,
-            outcome.registered,
-            times.from_pb(outcome.expires_at) if outcome.HasField("expires_at") else None,
-            outcome.reason,
-        )
+        {
+            "name": outcome.unicode_name or outcome.name,
+            "registered": outcome.registered,
+            "expires_at": times.from_pb(outcome.expires_at) if outcome.HasField("expires_at") else None,
+            "reason": outcome.reason,
+            "unpaid": outcome.reason in _ENDED_UNPAID,
+        }
         for outcome in event.outcomes
     ]
-    await emails.write(
-        tx,
-        account_id,
-        user,
+    letter = Letter(
+        "order_completed",
         f"order_completed:{event.order_id}",
         "domain",
-        texts.order_completed(event.locale, user["name"], outcomes),
-        [UUID(outcome.domain_id) for outcome in event.outcomes],
-        deliver=app.mailer is not None,
-        now=meta.occurred_at,
+        user["email"],
+        user["name"],
+        event.locale,
+        {"outcomes": outcomes},
+        user_id=user["id"],
+        account_id=account_id,
+        resources=[UUID(outcome.domain_id) for outcome in event.outcomes],
     )
+    await app.post.write(tx, letter, meta.occurred_at)
 
 
 CONSUMES = {

@@ -12,7 +12,7 @@ _SESSIONS_KEPT = timedelta(days=90)
 async def send_email(job: LeasedJob, app: App) -> None:
     if app.mailer is None:
         raise RetryLater(300, cause="there is no mail server any more")
-    await emails.deliver(app.db, app.mailer, job, datetime.now(UTC))
+    await emails.deliver(app.db, app.post.sealer, app.mailer, job, datetime.now(UTC))
 
 
 async def queue_waiting_emails(app: App) -> None:

@@ -7,27 +7,36 @@ from joserfc.jwk import OKPKey
 
 from services.chassis.config import ConfigError, Env
 from services.chassis.run import ServiceSettings
+from services.identity.sealing import Sealer
 
 
 @dataclass(frozen=True)
 class Settings:
     service: ServiceSettings
     actor_key: OKPKey
+    sealer: Sealer
+    public_url: str
     smtp_url: str | None
     mail_from: str
 
     @classmethod
     def read(cls, env: Env) -> "Settings":
-        """ACTOR_KEY_FILE is an Ed25519 private key in PKCS8 PEM; ConfigError when it is not."""
+        """ACTOR_KEY_FILE is an Ed25519 private key in PKCS8 PEM, SEALING_KEYS_FILE as Sealer.read takes it; ConfigError."""
         try:
             key = OKPKey.import_key(env.path("ACTOR_KEY_FILE").read_text())
         except (OSError, ValueError, JoseError) as error:
             raise ConfigError(f"ACTOR_KEY_FILE is not usable: {error}") from None
         if not key.is_private or key.curve_name != "Ed25519":
             raise ConfigError("ACTOR_KEY_FILE must hold an Ed25519 private key")
+        try:
+            sealer = Sealer.read(env.path("SEALING_KEYS_FILE").read_text())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"SEALING_KEYS_FILE is not usable: {error}") from None
         return cls(
             ServiceSettings.read(env),
             key,
+            sealer,
+            env.text("PUBLIC_URL").rstrip("/"),
             env.optional("SMTP_URL"),
             env.text("MAIL_FROM", "Portico <no-reply@portico.example>"),
         )

@@ -1,7 +1,6 @@
 """All SQL of accounts, users, contacts and e-mails. That of sessions and tokens stands in credential_store.py, the event
 log's in log_store.py."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
 from services.identity import access
+from services.identity.letters import Letter, Text
 from services.identity.people import Account, Contact, Profile, User
 
 # -- accounts
@@ -228,30 +228,21 @@ async def purge(q: Queryable, now: datetime, sessions_before: datetime) -> None:
 # -- e-mails
 
 
-async def add_email(
-    tx: Tx,
-    account_id: UUID,
-    user_id: UUID,
-    occasion: str,
-    recipient: str,
-    category: str,
-    subject: str,
-    body: str,
-    resources: Sequence[UUID],
-    now: datetime,
-) -> UUID | None:
+async def add_email(tx: Tx, letter: Letter, text: Text, sealed_secret: bytes | None, now: datetime) -> UUID | None:
     """None when there is a mail on this occasion already."""
     added: UUID | None = await tx.fetchval(
-        """INSERT INTO emails (account_id, user_id, occasion, recipient, category, subject, body, resources, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (occasion) DO NOTHING RETURNING id""",
-        account_id,
-        user_id,
-        occasion,
-        recipient,
-        category,
-        subject,
-        body,
-        list(resources),
+        """INSERT INTO emails (account_id, user_id, occasion, recipient, category, subject, body, sealed_secret, resources,
+                               created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (occasion) DO NOTHING RETURNING id""",
+        letter.account_id,
+        letter.user_id,
+        letter.occasion,
+        letter.recipient,
+        letter.category,
+        text.subject,
+        text.body,
+        sealed_secret,
+        list(letter.resources),
         now,
     )
     return added
@@ -264,7 +255,7 @@ async def email(q: Queryable, email_id: UUID) -> Row | None:
 async def settle_email(tx: Tx, email_id: UUID, state: str, error: str, sent_at: datetime | None) -> Row | None:
     """None when it is settled already."""
     return await tx.fetchrow(
-        """UPDATE emails SET state = $2, error = $3, sent_at = $4 WHERE id = $1 AND state = 'queued'
+        """UPDATE emails SET state = $2, error = $3, sent_at = $4, sealed_secret = NULL WHERE id = $1 AND state = 'queued'
            RETURNING account_id""",
         email_id,
         state,

@@ -19,7 +19,6 @@ def main() -> None:
     serve(
         "tickets",
         settings.read(),
-        full_name="portico.tickets.v1.TicketsService",
         build=build,
         register=lambda server, app: tickets_pb2_grpc.add_TicketsServiceServicer_to_server(TicketsRpc(app), server),
         migrations=Path(__file__).parent / "migrations",

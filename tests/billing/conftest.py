@@ -25,7 +25,6 @@ SELLER = Seller.read(Path(__file__).parents[2] / "services/billing/seller.json")
 async def billing(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
     async with serving(
         "billing",
-        "portico.billing.v1.BillingService",
         await database("billing"),
         tmp_path_factory.mktemp("billing"),
         make_app=lambda db: App(db, SELLER),

@@ -146,7 +146,6 @@ async def running(
         mounted(
             service,
             settings,
-            FULL_NAME,
             build,
             register,
             MIGRATIONS,

@@ -39,7 +39,6 @@ async def domains(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
         )
         async with serving(
             "domains",
-            "portico.domains.v1.DomainsService",
             await database("domains"),
             run_dir,
             make_app=lambda db: App(db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",)),

@@ -120,7 +120,6 @@ async def house(database: Database, parts: Parts, run_dir: Path) -> AsyncIterato
         nameserver.gates = {}
         async with serving(
             "domains",
-            "portico.domains.v1.DomainsService",
             await database("registrations"),
             run_dir,
             make_app=lambda db: App(db, client, nameserver, ("ns1.portico.example", "ns2.portico.example")),

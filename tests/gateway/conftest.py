@@ -65,6 +65,7 @@ async def stand() -> AsyncIterator[Stand]:
     settings = Settings(
         host="127.0.0.1",
         port=port,
+        public_url=f"http://127.0.0.1:{port}",
         amqp_url="amqp://127.0.0.1:1/",
         addresses=addresses,
         timing=True,

@@ -223,6 +223,6 @@ def test_every_field_of_the_schema_declares_its_access_once() -> None:
 
 
 def test_the_printed_schema_is_the_one_checked_in() -> None:
-    from gateway.pages import FOLDER
+    from gateway.pages.rendering import FOLDER
 
     assert (FOLDER / "schema.graphql").read_text() == schema.build().as_str() + "\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.pages import safe_next
+from gateway.pages.rendering import safe_next
 from tests.gateway.conftest import Stand
 
 HTML = {"Accept": "text/html"}

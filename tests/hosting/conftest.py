@@ -21,7 +21,6 @@ from tests.serving import Database, Serving, serving
 async def hosting(database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
     async with serving(
         "hosting",
-        "portico.hosting.v1.HostingService",
         await database("hosting"),
         tmp_path_factory.mktemp("hosting"),
         make_app=lambda db: App(db, ZoneInfo("Europe/Budapest")),

@@ -15,12 +15,15 @@ from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
+from services.identity.emails import Post
 from services.identity.events import CONSUMES
 from services.identity.passwords import Hasher
 from services.identity.people import Profile
-from services.identity.rpc import IdentityRpc
-from tests.serving import Database, Serving, serving
+from services.identity.rpc import register
+from services.identity.sealing import Sealer
+from tests.serving import Database, Serving, Stubs, serving
 
+SEALER = Sealer([bytes(32)])
 #: As strong as nothing, so that tests spend their time elsewhere; one test uses the real parameters.
 WEAK = Hasher(memory_kib=64, at_once=8)
 
@@ -30,12 +33,19 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
     signing = OKPKey.generate_key("Ed25519")
     async with serving(
         "identity",
-        "portico.identity.v1.IdentityService",
         await database("identity"),
         run_dir,
-        make_app=lambda db: App(db, WEAK, ActorTokens(signing), None),
-        register=lambda server, app: identity_pb2_grpc.add_IdentityServiceServicer_to_server(IdentityRpc(app), server),
-        make_stub=identity_pb2_grpc.IdentityServiceStub,
+        make_app=lambda db: App(
+            db=db,
+            hasher=WEAK,
+            tokens=ActorTokens(signing),
+            sealer=SEALER,
+            post=Post(SEALER, delivers=False),
+            public_url="https://portal.example",
+            mailer=None,
+        ),
+        register=register,
+        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub),
         consumes=CONSUMES,
     ) as running:
         yield running

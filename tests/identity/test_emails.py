@@ -16,8 +16,9 @@ from services.chassis import times
 from services.chassis.config import ConfigError
 from services.chassis.jobs import LeasedJob, RetryLater
 from services.identity import emails
+from services.identity.letters import Letter
 from services.identity.mailer import Refused, SmtpMailer
-from tests.identity.conftest import Member, Town
+from tests.identity.conftest import SEALER, Member, Town
 from tests.identity.test_sign_in import signed_in
 from tests.serving import Serving, person
 
@@ -140,7 +141,7 @@ async def deliver(identity: Serving, owner: Member, url: str, attempt: int = 1) 
     assert row is not None
     job = LeasedJob(row["id"], row["kind"], row["payload"], attempt, row["fence"])
     mailer = SmtpMailer(url, "Portico <no-reply@portico.example>")
-    await emails.deliver(identity.db, mailer, job, datetime.now(UTC))
+    await emails.deliver(identity.db, SEALER, mailer, job, datetime.now(UTC))
     [mail] = await mails(identity, owner.account_id)
     return mail
 
@@ -230,3 +231,34 @@ async def test_a_mail_server_that_hangs_keeps_nobody_from_signing_in(identity: S
         finally:
             over.set()
             await asyncio.gather(*sends, return_exceptions=True)
+
+
+async def test_a_secret_is_in_the_mail_that_is_sent_and_nowhere_else(identity: Serving, town: Town) -> None:
+    owner = await town.member()
+    link, occasion = "https://portal.example/reset#qxj3", f"password_reset:{uuid4()}"
+    letter = Letter(
+        "password_reset",
+        occasion,
+        "security",
+        owner.email,
+        "Anna {{ 1 }}",
+        "en",
+        {"minutes": 60},
+        account_id=owner.account_id,
+        secret=link,
+    )
+    async with identity.db.transaction() as tx:
+        await identity.app.post.write(tx, letter, datetime.now(UTC))
+
+    async def kept() -> str:
+        return str(await identity.db.fetchval("SELECT e::text FROM emails e WHERE occasion = $1", occasion))
+
+    assert "qxj3" not in await kept()
+    async with smtp(lambda verb: "") as (url, taken):
+        await deliver(identity, owner, url)
+    assert link in taken[0].replace("=\n", "")
+    assert "Dear Anna {{ 1 }}," in taken[0]
+    [mail] = await mails(identity, owner.account_id)
+    assert mail.state == pb.EMAIL_STATE_SENT
+    assert "•••" in mail.body
+    assert "qxj3" not in mail.body + await kept()

@@ -23,7 +23,6 @@ from tests.serving import Database, Serving, holding_all_but, person, serving
 async def tickets(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
     async with serving(
         "tickets",
-        "portico.tickets.v1.TicketsService",
         await database("tickets"),
         run_dir,
         make_app=App,

@@ -16,6 +16,7 @@ from services.chassis.grpc import Call, public, requires
 from services.chassis.times import from_pb, to_pb
 from services.identity import accounts, api_tokens, contacts, credentials, emails, event_log, log_store, sessions
 from services.identity.app import App
+from services.identity.letters import SECRET
 from services.identity.people import Contact, User
 from services.identity.wire import account_to_pb
 
@@ -221,7 +222,7 @@ def _email(row: Row) -> pb.Email:
         sent_at=to_pb(row["sent_at"]),
         recipient=row["recipient"],
         subject=row["subject"],
-        body=row["body"],
+        body=row["body"].replace(SECRET, "•••"),
         state=_STATES[row["state"]],
         category=row["category"],
     )
