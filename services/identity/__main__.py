@@ -29,6 +29,7 @@ def main() -> None:
             sealer=settings.sealer,
             post=Post(settings.sealer, delivers=mailer is not None),
             public_url=settings.public_url,
+            relying_party=settings.relying_party,
             mailer=mailer,
         )
 

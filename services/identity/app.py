@@ -8,6 +8,7 @@ from services.identity.emails import Post
 from services.identity.mailer import Mailer
 from services.identity.passwords import Hasher
 from services.identity.sealing import Sealer
+from services.identity.security_keys import RelyingParty
 
 
 @dataclass(frozen=True)
@@ -19,5 +20,7 @@ class App:
     post: Post
     #: The portal's own address, without a slash at the end: what links in mails begin with.
     public_url: str
+    #: Where security keys and passkeys work.
+    relying_party: RelyingParty
     #: None: there is no mail server, and mail stays queued.
     mailer: Mailer | None

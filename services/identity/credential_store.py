@@ -67,6 +67,17 @@ async def has_session(q: Queryable, user_id: UUID, session_id: UUID) -> bool:
     return found
 
 
+async def confirm_session(tx: Tx, user_id: UUID, session_id: UUID, now: datetime) -> bool:
+    """False when the user has no such open session."""
+    confirmed = await tx.fetchval(
+        "UPDATE sessions SET confirmed_at = $3 WHERE id = $2 AND user_id = $1 AND ended_at IS NULL RETURNING true",
+        user_id,
+        session_id,
+        now,
+    )
+    return bool(confirmed)
+
+
 async def end_sessions(tx: Tx, user_id: UUID, only: UUID | None, keep: UUID | None, now: datetime) -> list[Row]:
     """Ends the user's open sessions: one, or all but one, or all. Those that this call ended, with their user."""
     return await tx.fetch(

@@ -1,4 +1,4 @@
-"""Sign-in with e-mail and password, the sessions it opens, and how they end."""
+"""Sign-in with e-mail and password, the sessions that signing in opens, and how they end."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import credential_store, secret, store, throttle
+from services.identity import credential_store, factor_store, secret, store, throttle
 from services.identity.passwords import Hasher
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 LIFE = timedelta(days=30)
 #: And this long after its last use.
 IDLE = timedelta(days=7)
+#: Within this time the second step of a sign-in is done, in at most so many tries.
+PENDING_LIFE = timedelta(minutes=10)
+PENDING_TRIES = 5
 #: A failed sign-in is written down only for an address that somebody has; both answers wait this long after the guess,
 #: so that the time does not tell.
 _EVEN_SECONDS = 0.1
@@ -51,10 +54,19 @@ class NewSession:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NewPendingSignIn:
+    """The password was right, a second factor is still to come. `secret` is no session's; it is shown this once."""
+
+    secret: str
+    expires_at: datetime
+
+
 async def sign_in(
     db: Database, hasher: Hasher, email: str, password: str, *, ip: str, user_agent: str, now: datetime
-) -> NewSession:
-    """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
+) -> NewSession | NewPendingSignIn:
+    """Opens a session, or begins a pending sign-in when the user has a second factor; SignInFailed, or SignInThrottled
+    before the password is even looked at."""
     email = email.strip()
     user = await store.user_by_email(db, email)
     # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
@@ -65,18 +77,27 @@ async def sign_in(
         await asyncio.gather(asyncio.sleep(_EVEN_SECONDS), _tell_failed(db, user, ip, now))
         raise SignInFailed("the address or the password is wrong")
     fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
-    made = NewSession(secret.make(secret.SESSION), now + LIFE)
     async with db.transaction() as tx:
         # The password may have been changed, and the sessions ended for it, while we were hashing.
         if await store.lock_password(tx, user["id"]) != user["password_hash"]:
             raise SignInFailed("the address or the password is wrong")
         if fresh is not None:
             await store.set_password(tx, user["id"], fresh)
-        await credential_store.add_session(
-            tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
-        )
         await throttle.restore(tx, address)
-        await _tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
+        if await factor_store.count(tx, user["id"]):
+            pending = NewPendingSignIn(secret.make(secret.PENDING_SIGN_IN), now + PENDING_LIFE)
+            await factor_store.add_pending_sign_in(
+                tx, secret.digest(pending.secret), user["id"], PENDING_TRIES, pending.expires_at
+            )
+            return pending
+        return await open_session(tx, user, "password", ip=ip, user_agent=user_agent, now=now)
+
+
+async def open_session(tx: Tx, user: Row, way: str, *, ip: str, user_agent: str, now: datetime) -> NewSession:
+    """A session for somebody who has proven to be this user; `way` tells the log how: "password", "password, totp"."""
+    made = NewSession(secret.make(secret.SESSION), now + LIFE)
+    await credential_store.add_session(tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at)
+    await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in", after={"with": way})
     return made
 
 
@@ -85,13 +106,13 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     async with db.transaction() as tx:
         ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
         if ended is not None:
-            await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
+            await tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
 
 
 async def _tell_failed(db: Database, user: Row | None, ip: str, now: datetime) -> None:
     if user is not None:
         async with db.transaction() as tx:
-            await _tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.sign_in_failed")
+            await tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.sign_in_failed")
 
 
 def own(actor: Actor) -> tuple[UUID, UUID]:
@@ -128,12 +149,12 @@ async def _revoke(tx: Tx, actor: Actor, user_id: UUID, *, only: UUID | None, kee
     ended = await credential_store.end_sessions(tx, user_id, only, keep, now)
     if ended:
         told = [{"id": row["id"], "ip": row["ip"], "user_agent": row["user_agent"]} for row in ended]
-        await _tell_accounts(
+        await tell_accounts(
             tx, user_id, ended[0]["email"], ended[0], actor.ip, now, "user.sessions_revoked", before={"sessions": told}
         )
 
 
-async def _tell_accounts(
+async def tell_accounts(
     tx: Tx,
     user_id: UUID,
     email: str,
@@ -142,6 +163,7 @@ async def _tell_accounts(
     now: datetime,
     action: str,
     before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
 ) -> None:
     """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
     for account_id, contact_id in await store.accounts_of_user(tx, user_id, now):
@@ -159,4 +181,4 @@ async def _tell_accounts(
                 locale=user["locale"],
                 ip=ip,
             )
-        await audit.record(tx, actor, action, subject=("User", user_id, email), before=before)
+        await audit.record(tx, actor, action, subject=("User", user_id, email), before=before, after=after)

@@ -93,7 +93,13 @@ async def lock_password(tx: Tx, user_id: UUID) -> str | None:
 
 
 async def set_password(tx: Tx, user_id: UUID, password_hash: str) -> None:
-    await tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)
+    """Sign-ins that got half way with the old one end with it."""
+    await tx.execute(
+        """WITH ended AS (DELETE FROM pending_sign_ins WHERE user_id = $1)
+           UPDATE users SET password_hash = $2 WHERE id = $1""",
+        user_id,
+        password_hash,
+    )
 
 
 async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest: datetime) -> datetime | None:

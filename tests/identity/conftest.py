@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import factors_pb2_grpc, identity_pb2_grpc
 from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
@@ -21,6 +21,7 @@ from services.identity.passwords import Hasher
 from services.identity.people import Profile
 from services.identity.rpc import register
 from services.identity.sealing import Sealer
+from services.identity.security_keys import RelyingParty
 from tests.serving import Database, Serving, Stubs, serving
 
 SEALER = Sealer([bytes(32)])
@@ -42,10 +43,11 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             sealer=SEALER,
             post=Post(SEALER, delivers=False),
             public_url="https://portal.example",
+            relying_party=RelyingParty.read("https://portal.example"),
             mailer=None,
         ),
         register=register,
-        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub),
+        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub, factors_pb2_grpc.FactorsServiceStub),
         consumes=CONSUMES,
     ) as running:
         yield running

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import factors_pb2_grpc, identity_pb2_grpc
 from services.identity.app import App
+from services.identity.rpc.factors import FactorsRpc
 from services.identity.rpc.identity import IdentityRpc
 
 
 def register(server: Any, app: App) -> None:
     """Adds every gRPC service of identity to the server."""
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(IdentityRpc(app), server)
+    factors_pb2_grpc.add_FactorsServiceServicer_to_server(FactorsRpc(app), server)

@@ -54,7 +54,12 @@ class IdentityRpc(IdentityServiceServicer):
             user_agent=request.user_agent,
             now=call.now,
         )
-        return pb.CreateSessionResponse(secret=made.secret, expires_at=to_pb(made.expires_at))
+        pending = isinstance(made, sessions.NewPendingSignIn)
+        return pb.CreateSessionResponse(
+            secret="" if pending else made.secret,
+            expires_at=to_pb(made.expires_at),
+            pending_secret=made.secret if pending else "",
+        )
 
     @public
     async def EndSession(self, request: pb.EndSessionRequest, call: Call) -> pb.EndSessionResponse:

@@ -284,19 +284,25 @@ class CreateSessionResponse(_message.Message):
 
     SECRET_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    PENDING_SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The session's secret; stored hashed, shown here only."""
+    """The session's secret; stored hashed, shown here only. Empty when a second factor is still to come."""
+    pending_secret: _builtins.str
+    """The pending sign-in's secret; set when `secret` is empty. It is no session and never becomes one."""
     @_builtins.property
-    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the session, or else the pending sign-in, ends."""
+
     def __init__(
         self,
         *,
         secret: _builtins.str = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        pending_secret: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "pending_secret", b"pending_secret", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

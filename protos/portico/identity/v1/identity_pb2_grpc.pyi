@@ -38,7 +38,9 @@ class IdentityServiceStub:
     UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
     """
     CreateSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]
-    """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+    """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+    FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+    """
     EndSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.EndSessionRequest, _identity_pb2.EndSessionResponse]
     """Ends the session of this secret; ending it twice changes nothing."""
     GetDashboard: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetDashboardRequest, _identity_pb2.GetDashboardResponse]
@@ -80,7 +82,9 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
     """
     CreateSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]  # type: ignore[assignment]
-    """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+    """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+    FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+    """
     EndSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.EndSessionRequest, _identity_pb2.EndSessionResponse]  # type: ignore[assignment]
     """Ends the session of this secret; ending it twice changes nothing."""
     GetDashboard: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetDashboardRequest, _identity_pb2.GetDashboardResponse]  # type: ignore[assignment]
@@ -131,7 +135,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.CreateSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.CreateSessionResponse, _abc.Awaitable[_identity_pb2.CreateSessionResponse]]:
-        """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+        """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+        FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+        """
 
     @_abc_1.abstractmethod
     def EndSession(
