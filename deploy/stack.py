@@ -146,6 +146,8 @@ class Stack:
                 "ACTOR_KEY_FILE": str(self._private_key),
                 "SEALING_KEYS_FILE": str(self._sealing_keys),
                 "PUBLIC_URL": self.url,
+                # A security key is bound to a name: 127.0.0.1 is none.
+                "PASSKEY_ORIGINS": f"http://localhost:{self.port('gateway')}",
             }
         elif name == "domains":
             own |= self._registrar_env() | {"NAMESERVERS": NAMESERVERS}

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from gateway import over_http
 from gateway.over_websocket import Connection
-from gateway.pages import graphiql, sign_in
+from gateway.pages import confirm, graphiql, second_factor, security, sign_in
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -78,6 +78,19 @@ def create(settings: Settings) -> Starlette:
             route("/healthz", healthz, "GET"),
             route("/readyz", readyz, "GET"),
             route("/sign-in", sign_in.sign_in, "GET", "POST"),
+            route("/sign-in/passkey", sign_in.passkey, "POST"),
+            route("/sign-in/passkey/options", sign_in.passkey_options, "POST"),
+            route("/sign-in/second-factor", second_factor.second_factor, "GET", "POST"),
+            route("/sign-in/second-factor/options", second_factor.second_factor_options, "POST"),
+            route("/sign-in/cancel", second_factor.cancel, "POST"),
+            route("/confirm", confirm.confirm, "GET", "POST"),
+            route("/confirm/options", confirm.confirm_options, "POST"),
+            route("/security", security.security, "GET"),
+            route("/security/totp", security.totp, "GET", "POST"),
+            route("/security/key", security.key, "POST"),
+            route("/security/key/options", security.key_options, "POST"),
+            route("/security/remove", security.remove, "POST"),
+            route("/security/recovery-codes", security.new_codes, "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
             route("/", home, "GET"),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from gateway.access import Permission, Policy, Refusal
 from gateway.clients import Calls, Clients
 from gateway.errors import Problem, forbidden
-from gateway.sessions import Member, Session
+from gateway.sessions import Member, Session, Sessions
 from portico.common.v1 import common_pb2
 
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ class Request:
     clients: Clients
     nodes: Mapping[str, NodeKind]
     hub: "Hub"
+    sessions: Sessions
     session: Session
     locale: str
     ip: str

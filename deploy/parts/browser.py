@@ -7,7 +7,7 @@ from deploy.parts.machine import PartError, can_install, install
 from deploy.progress import Progress, silent
 
 PACKAGE = "chromium"
-#: A browser of this machine's own ways: no sandbox (it refuses root), and nothing that calls home.
+#: Its sandbox refuses root; and nothing calls home.
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

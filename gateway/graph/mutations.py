@@ -1,7 +1,7 @@
 """How every mutation begins and ends: the right is checked before any call, an expected refusal becomes a userError."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import strawberry
 
@@ -25,21 +25,31 @@ class Wrong(Exception):
         self.code, self.path, self.message, self.values = code, path, message or code, values
 
 
+@overload
 def mutation(
     permission: Permission | None, run: Callable[[Acting, I], Awaitable[P]], input_: type[I], payload: type[P]
-) -> Any:
+) -> Any: ...
+
+
+@overload
+def mutation(
+    permission: Permission | None, run: Callable[[Acting], Awaitable[P]], input_: None, payload: type[P]
+) -> Any: ...
+
+
+def mutation(permission: Permission | None, run: Callable[..., Awaitable[P]], input_: Any, payload: type[P]) -> Any:
     """A mutation field. `run` gets the account that the input names, else the default one, already permitted.
 
-    Without a permission it is about the user itself: signed in is enough.
+    Without a permission it is about the user itself: signed in is enough. Without an input `run` gets none.
     """
 
-    async def resolver(info: strawberry.Info, input: Any) -> Any:  # noqa: A002  # the argument's name in the schema
+    async def answer(info: strawberry.Info, *given: Any) -> Any:
         request: Request = info.context
         coordinate = f"Mutation.{info.field_name}"
         try:
-            acting = request.acting(getattr(input, "account_id", None), "input.accountId")
+            acting = request.acting(getattr(given[0], "account_id", None) if given else None, "input.accountId")
             acting.require(permission, coordinate)
-            return await run(acting, input)
+            return await run(acting, *given)
         except Wrong as error:
             text = messages.text(error.message, request.locale, error.values)
             errors = [UserError(code=error_code(error.code), message=text, field=error.path)]
@@ -58,7 +68,14 @@ def mutation(
         refused.refused = True  # type: ignore[attr-defined]
         return refused
 
-    resolver.__annotations__.update(input=input_, **{"return": payload})
+    async def with_input(info: strawberry.Info, input: Any) -> Any:  # noqa: A002  # the argument's name in the schema
+        return await answer(info, input)
+
+    async def without_input(info: strawberry.Info) -> Any:
+        return await answer(info)
+
+    resolver: Callable[..., Any] = without_input if input_ is None else with_input
+    resolver.__annotations__.update({"return": payload} if input_ is None else {"input": input_, "return": payload})
     return access_field(needs(permission) if permission else SELF, resolver, description=run.__doc__)
 
 

@@ -1,4 +1,4 @@
-"""The signed-in user: its memberships, sessions and API tokens. They are its own, so no grant is needed."""
+"""The signed-in user: its memberships, sessions, API tokens and second factors. They are its own, so no grant is needed."""
 
 import strawberry
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -8,6 +8,7 @@ from gateway.access import PUBLIC, SELF, Permission, access, field
 from gateway.context import Acting, Request, at_most, global_id, read_id
 from gateway.errors import ErrorCode
 from gateway.graph.common import DateTime, UserError, moment, moment_of
+from gateway.graph.factors import Factor, factors, recovery_codes_left
 from gateway.graph.identity import Contact, Grant, User, grants_of
 from gateway.graph.mutations import Wrong, mutation
 from portico.identity.v1 import identity_pb2
@@ -91,6 +92,13 @@ class Viewer:
     )
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."
+    )
+
+    factors: list[Factor] | None = field(
+        SELF, factors, description="The second factors, the oldest first. An API token is shown none."
+    )
+    recovery_codes_left: int | None = field(
+        SELF, recovery_codes_left, description="Unused recovery codes. An API token is shown 0."
     )
 
     @staticmethod

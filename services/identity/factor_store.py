@@ -257,8 +257,8 @@ async def add_pending_sign_in(tx: Tx, secret_hash: bytes, user_id: UUID, tries: 
 
 async def pending_sign_in(q: Queryable, secret_hash: bytes, now: datetime) -> Row | None:
     return await q.fetchrow(
-        """SELECT p.id, p.user_id, p.expires_at, u.locale FROM pending_sign_ins p JOIN users u ON u.id = p.user_id
-           WHERE p.secret_hash = $1 AND p.expires_at > $2 AND p.tries_left > 0""",
+        """SELECT id, user_id, expires_at FROM pending_sign_ins
+           WHERE secret_hash = $1 AND expires_at > $2 AND tries_left > 0""",
         secret_hash,
         now,
     )

@@ -23,7 +23,10 @@ class FactorsRpc(FactorsServiceServicer):
     async def GetPendingSignIn(self, request: pb.GetPendingSignInRequest, call: Call) -> pb.PendingSignIn:
         pending, kinds = await pending_sign_ins.get(self._app, request.secret, call.now)
         return pb.PendingSignIn(
-            kinds=[_KINDS[kind] for kind in kinds], expires_at=to_pb(pending["expires_at"]), locale=pending["locale"]
+            code=totp.KIND in kinds,
+            security_key=security_keys.KIND in kinds,
+            recovery_code=recovery_codes.KIND in kinds,
+            expires_at=to_pb(pending["expires_at"]),
         )
 
     @public
@@ -129,11 +132,7 @@ class FactorsRpc(FactorsServiceServicer):
         return pb.AssertionOptions(options_json=options, origins=self._app.relying_party.origins)
 
 
-_KINDS = {
-    totp.KIND: pb.FACTOR_KIND_TOTP,
-    security_keys.KIND: pb.FACTOR_KIND_SECURITY_KEY,
-    recovery_codes.KIND: pb.FACTOR_KIND_RECOVERY_CODE,
-}
+_KINDS = {totp.KIND: pb.FACTOR_KIND_TOTP, security_keys.KIND: pb.FACTOR_KIND_SECURITY_KEY}
 _PROOFS = {field: kind for kind, field in FIELDS.items()}
 
 

@@ -29,14 +29,12 @@ class _FactorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactorKind
     FACTOR_KIND_UNSPECIFIED: _FactorKind.ValueType  # 0
     FACTOR_KIND_TOTP: _FactorKind.ValueType  # 1
     FACTOR_KIND_SECURITY_KEY: _FactorKind.ValueType  # 2
-    FACTOR_KIND_RECOVERY_CODE: _FactorKind.ValueType  # 3
 
 class FactorKind(_FactorKind, metaclass=_FactorKindEnumTypeWrapper): ...
 
 FACTOR_KIND_UNSPECIFIED: FactorKind.ValueType  # 0
 FACTOR_KIND_TOTP: FactorKind.ValueType  # 1
 FACTOR_KIND_SECURITY_KEY: FactorKind.ValueType  # 2
-FACTOR_KIND_RECOVERY_CODE: FactorKind.ValueType  # 3
 Global___FactorKind: _TypeAlias = FactorKind  # noqa: Y015
 
 @_typing.final
@@ -60,29 +58,31 @@ Global___GetPendingSignInRequest: _TypeAlias = GetPendingSignInRequest  # noqa: 
 
 @_typing.final
 class PendingSignIn(_message.Message):
+    """What it can be completed with, and until when."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
-    KINDS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    SECURITY_KEY_FIELD_NUMBER: _builtins.int
+    RECOVERY_CODE_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
-    LOCALE_FIELD_NUMBER: _builtins.int
-    locale: _builtins.str
-    """"hu" or "en": the user's."""
-    @_builtins.property
-    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___FactorKind.ValueType]:
-        """What it can be completed with; FACTOR_KIND_RECOVERY_CODE while there are any left."""
-
+    code: _builtins.bool
+    security_key: _builtins.bool
+    recovery_code: _builtins.bool
+    """While there are any left."""
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
-        kinds: _abc.Iterable[Global___FactorKind.ValueType] | None = ...,
+        code: _builtins.bool = ...,
+        security_key: _builtins.bool = ...,
+        recovery_code: _builtins.bool = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
-        locale: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "kinds", b"kinds", "locale", b"locale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "expires_at", b"expires_at", "recovery_code", b"recovery_code", "security_key", b"security_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
