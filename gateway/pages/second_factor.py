@@ -100,7 +100,12 @@ async def _show(gateway: Gateway, locale: str, secret: str, goal: str, status: i
         csp=KEY_CSP,
         next=goal,
         error=error,
-        ways={"code": pending.code, "recovery_code": pending.recovery_code, "security_key": pending.security_key},
+        ways={
+            "password": False,
+            "code": pending.code,
+            "recovery_code": pending.recovery_code,
+            "security_key": pending.security_key,
+        },
         action="/sign-in/second-factor",
     )
 
