@@ -76,7 +76,8 @@ class RelyingParty:
         hosts = [urlsplit(origin).hostname for origin in origins]
         for origin, host in zip(origins, hosts, strict=True):
             parts = urlsplit(origin)
-            if not host or f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in {"http", "https"}:
+            whole = f"{parts.scheme}://{parts.netloc}"
+            if not host or "@" in origin or whole != origin or parts.scheme not in {"http", "https"}:
                 raise ValueError(f"{origin} is no origin such as https://portal.example")
         if not hosts or not hosts[0]:
             raise ValueError("there must be one origin")
