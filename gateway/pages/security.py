@@ -122,11 +122,12 @@ async def key(gateway: Gateway, http: HttpRequest) -> Response:
 
 async def key_options(gateway: Gateway, http: HttpRequest) -> Response:
     """What a new key is to register itself for."""
-    visit = await _Visit.of(gateway, http)
-    if not isinstance(visit, _Visit):
+    session = await current(gateway, http)
+    if session is None or not session.members:
         return go_to(f"/sign-in?next={quote(_HOME)}")
     method, request = gateway.clients.factors.BeginSecurityKey, factors_pb2.BeginSecurityKeyRequest()
-    return await options(http, visit.locale, lambda: visit.write(method, request), step_up=_confirm())
+    token, locale = session.members[0].token, locale_of(http.headers, session)
+    return await options(http, locale, lambda: Calls().write("identity", method, request, token), step_up=_confirm())
 
 
 async def remove(gateway: Gateway, http: HttpRequest) -> Response:

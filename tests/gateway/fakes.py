@@ -13,9 +13,9 @@ from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2, identity_pb2_grpc
+from portico.identity.v1 import factors_pb2, factors_pb2_grpc, identity_pb2, identity_pb2_grpc
 from portico.tickets.v1 import tickets_pb2, tickets_pb2_grpc
-from services.chassis.errors import DomainError, NotFound, to_status
+from services.chassis.errors import DomainError, Invalid, NotFound, Unauthenticated, to_status
 
 ALL = [
     "account.read",
@@ -63,6 +63,10 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
+    factors: list[factors_pb2.Factor] = field(default_factory=list)
+    pending: dict[str, str] = field(default_factory=dict)
+    """Sign-ins that wait for a second factor: secret -> token of the person."""
+    confirmed: bool = False
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
@@ -222,9 +226,12 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         token = request.email.partition("@")[0]
         if token not in self.world.tokens or request.password != "right":
             await _refuse(context, _SignInFailed())
-        secret = f"session-{uuid4().hex}"
-        self.world.sessions[secret] = token
-        answer = identity_pb2.CreateSessionResponse(secret=secret)
+        if self.world.factors:
+            answer = identity_pb2.CreateSessionResponse(pending_secret=f"pending-{uuid4().hex}")
+            self.world.pending[answer.pending_secret] = token
+        else:
+            answer = identity_pb2.CreateSessionResponse(secret=f"session-{uuid4().hex}")
+            self.world.sessions[answer.secret] = token
         answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
         return answer
 
@@ -309,6 +316,127 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "RevokeApiToken")
         self.world.tokens.pop(f"made-{request.id}", None)
         return identity_pb2.RevokeApiTokenResponse()
+
+
+class Factors(Fake, factors_pb2_grpc.FactorsServiceServicer):
+    """Every code "123456" is right, and every key's answer "{}"."""
+
+    async def GetPendingSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "GetPendingSignIn")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        return factors_pb2.PendingSignIn(code=True, security_key=True, recovery_code=True)
+
+    async def BeginSignInAssertion(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginSignInAssertion")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        return _OPTIONS
+
+    async def CompleteSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CompleteSignIn")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        if "123456" not in (request.code, request.recovery_code) and request.assertion != "{}":
+            await _refuse(context, _CodeWrong(field="code"))
+        return self._opened(self.world.pending.pop(request.secret))
+
+    async def CancelSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CancelSignIn")
+        self.world.pending.pop(request.secret, None)
+        return factors_pb2.CancelSignInResponse()
+
+    async def BeginPasskeySignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginPasskeySignIn")
+        return _OPTIONS
+
+    async def CompletePasskeySignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CompletePasskeySignIn")
+        if request.assertion != "{}":
+            await _refuse(context, _PasskeyRefused())
+        return self._opened("owner-token")
+
+    async def ListFactors(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListFactors")
+        left = 10 if self.world.factors else 0
+        return factors_pb2.ListFactorsResponse(factors=self.world.factors, recovery_codes_left=left)
+
+    async def BeginTotp(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "BeginTotp")
+        return factors_pb2.BeginTotpResponse(id=uid(60_001), secret="ABC", uri="otpauth://totp/x", qr_svg="<svg></svg>")
+
+    async def ConfirmTotp(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "ConfirmTotp")
+        if request.code != "123456":
+            await _refuse(context, _CodeWrong(field="code"))
+        return self._add(request, factors_pb2.FACTOR_KIND_TOTP)
+
+    async def BeginSecurityKey(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "BeginSecurityKey")
+        options, origins = _OPTIONS.options_json, _OPTIONS.origins
+        return factors_pb2.BeginSecurityKeyResponse(id=uid(60_002), options_json=options, origins=origins)
+
+    async def ConfirmSecurityKey(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "ConfirmSecurityKey")
+        return self._add(request, factors_pb2.FACTOR_KIND_SECURITY_KEY)
+
+    async def RemoveFactor(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "RemoveFactor")
+        self.world.factors = [factor for factor in self.world.factors if factor.id != request.id]
+        return factors_pb2.RemoveFactorResponse()
+
+    async def RegenerateRecoveryCodes(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "RegenerateRecoveryCodes")
+        return factors_pb2.RegenerateRecoveryCodesResponse(codes=["aaaa-bbbb", "cccc-dddd"])
+
+    async def BeginSecurityKeyAssertion(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginSecurityKeyAssertion")
+        return _OPTIONS
+
+    async def ConfirmIdentity(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ConfirmIdentity")
+        if request.WhichOneof("proof") == "code" and request.code != "123456":
+            await _refuse(context, _CodeWrong(field="code"))
+        self.world.confirmed = True
+        return factors_pb2.ConfirmIdentityResponse()
+
+    async def _confirmed(self, request: Any, context: Any, method: str) -> None:
+        await self.enter(request, context, method)
+        if not self.world.confirmed:
+            await _refuse(context, _StepUpRequired())
+
+    def _add(self, request: Any, kind: Any) -> factors_pb2.ConfirmFactorResponse:
+        factor = factors_pb2.Factor(id=request.id, kind=kind, name=request.name)
+        factor.created_at.FromJsonString("2026-01-01T00:00:00Z")
+        codes = [] if self.world.factors else ["aaaa-bbbb", "cccc-dddd"]
+        self.world.factors.append(factor)
+        return factors_pb2.ConfirmFactorResponse(factor=factor, recovery_codes=codes)
+
+    def _opened(self, token: str) -> factors_pb2.CompleteSignInResponse:
+        answer = factors_pb2.CompleteSignInResponse(secret=f"session-{uuid4().hex}")
+        answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
+        self.world.sessions[answer.secret] = token
+        return answer
+
+
+_OPTIONS = factors_pb2.AssertionOptions(options_json='{"challenge": "AAAA"}', origins=["http://localhost:8000"])
+
+
+class _SignInExpired(Unauthenticated):
+    reason = "SIGN_IN_EXPIRED"
+
+
+class _PasskeyRefused(Unauthenticated):
+    reason = "PASSKEY_REFUSED"
+
+
+class _CodeWrong(Invalid):
+    reason = "CODE_WRONG"
+
+
+class _StepUpRequired(DomainError):
+    reason = "STEP_UP_REQUIRED"
+    status = grpc.StatusCode.PERMISSION_DENIED
 
 
 class _SignInFailed(DomainError):
@@ -486,18 +614,22 @@ class Tickets(Fake, tickets_pb2_grpc.TicketsServiceServicer):
 
 async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str]]:
     """The five services, each its own server on a free port of loopback: (servers, addresses) by name."""
-    made: dict[str, tuple[Any, Any]] = {
-        "identity": (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
-        "domains": (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
-        "hosting": (hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting),
-        "billing": (billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing),
-        "tickets": (tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets),
+    made: dict[str, list[tuple[Any, Any]]] = {
+        "identity": [
+            (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
+            (factors_pb2_grpc.add_FactorsServiceServicer_to_server, Factors),
+        ],
+        "domains": [(domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains)],
+        "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
+        "billing": [(billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing)],
+        "tickets": [(tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets)],
     }
     servers: dict[str, grpc.aio.Server] = {}
     addresses: dict[str, str] = {}
-    for name, (add, kind) in made.items():
+    for name, kinds in made.items():
         server = grpc.aio.server()
-        add(kind(world, name), server)
+        for add, kind in kinds:
+            add(kind(world, name), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers[name] = server

@@ -16,7 +16,6 @@ from tests.identity.conftest import Member, Town
 from tests.identity.second_factors import add_key, challenge, confirmed, pending, person, step
 from tests.serving import Serving
 
-
 OK, NO = grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED
 
 
