@@ -33,15 +33,13 @@ TEXTS: Texts = {
     "hu": {
         "sign_out_question": "Kijelentkezik a Porticóból?",
         "with_token": "Folytatás API-tokennel",
-        "with_passkey": "Bejelentkezés hozzáférési kulccsal",
-        "or": "vagy",
+        "with_passkey": "Belépés hozzáférési kulccsal",
         "missing": "Adja meg az e-mail-címét és a jelszavát.",
     },
     "en": {
         "sign_out_question": "Sign out of Portico?",
         "with_token": "Continue with an API token",
         "with_passkey": "Sign in with a passkey",
-        "or": "or",
         "missing": "Enter your e-mail address and password.",
     },
 }

@@ -100,5 +100,5 @@ def _purpose(id_: UUID) -> str:
 
 def _qr(uri: str) -> str:
     out = io.BytesIO()
-    segno.make(uri, micro=False).save(out, kind="svg", xmldecl=False, nl=False, scale=4, light="#fff")
+    segno.make(uri, micro=False).save(out, kind="svg", xmldecl=False, nl=False, omitsize=True, light="#fff")
     return out.getvalue().decode()
