@@ -42,7 +42,7 @@ async def of_actor(db: Database, actor: Actor) -> Row | None:
     return await password_store.vpn_access(db, actor.user_id)
 
 
-async def set_password(app: App, actor: Actor, given: str, now: datetime) -> tuple[Row, str]:
+async def set_password(app: App, actor: Actor, given: str | None, now: datetime) -> tuple[Row, str]:
     """Sets the VPN password: the access, and the password if it was made up here because none was given.
 
     A repeat makes up another, and the last is good: keeping one to show it again would mean keeping it. TokenMayNot,
@@ -50,16 +50,16 @@ async def set_password(app: App, actor: Actor, given: str, now: datetime) -> tup
     """
     user_id, _ = sessions.own(actor)
     user = await store.user(app.db, user_id)
-    if given:
+    if given is not None:
         _check(given, user)
-    password = given or _made_up()
+    password = _made_up() if given is None else given
     value = await asyncio.to_thread(hashed, password)
     async with app.db.transaction() as tx:
         access = await password_store.set_vpn(tx, user_id, f"vpn-{_random(8)}", value, now)
         before = {"set_at": access["earlier"]} if access["earlier"] else None
         after = {"username": access["username"], "set_at": now}
         await _tell(app, tx, actor, user, "user.vpn_password_set", access["username"], before, after, now)
-    return access, "" if given else password
+    return access, password if given is None else ""
 
 
 async def remove(app: App, actor: Actor, now: datetime) -> None:

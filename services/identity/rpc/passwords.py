@@ -49,7 +49,8 @@ class PasswordsRpc(PasswordsServiceServicer):
 
     @requires(None, step_up=True)
     async def SetVpnPassword(self, request: pb.SetVpnPasswordRequest, call: Call) -> pb.SetVpnPasswordResponse:
-        access, made = await vpn.set_password(self._app, call.actor, request.password, call.now)
+        given = request.password if request.HasField("password") else None
+        access, made = await vpn.set_password(self._app, call.actor, given, call.now)
         return pb.SetVpnPasswordResponse(access=_vpn_access(access), generated_password=made)
 
     @requires(None, step_up=True)
