@@ -21,7 +21,8 @@ TEXTS: Texts = {
         "back": "Vissza a bejelentkezéshez",
         "missing_email": "Adja meg az e-mail-címét.",
         "sent": "Nézze meg a postafiókját",
-        "sent_text": "Ha ezzel a címmel be lehet jelentkezni a Porticóba, elküldtük rá a hivatkozást. Egyszer, rövid ideig él.",
+        "sent_text": "Ha ezzel a címmel be lehet jelentkezni a Porticóba, elküldtük rá a hivatkozást.",
+        "sent_once": "A hivatkozás egyszer, rövid ideig használható.",
         "sent_again": "Nem jött meg? Nézze meg a levélszemét között is, vagy kérje újra.",
         "reset": "Új jelszó beállítása",
         "new_password": "Új jelszó",
@@ -31,7 +32,7 @@ TEXTS: Texts = {
         "missing_password": "Írja be az új jelszót mindkét mezőbe.",
         "differ": "A két jelszó nem egyezik.",
         "gone": "Ez a hivatkozás nem használható",
-        "gone_text": "Lejárt, már felhasználták, vagy azóta újabbat kértek. A jelszó nem változott.",
+        "gone_text": "Lejárt, már felhasználták, vagy azóta újabbat kértek.",
         "again": "Új hivatkozás kérése",
         "done": "Az új jelszó beállítva",
         "done_text": "Minden eszközön kijelentkeztettük. Jelentkezzen be az új jelszavával.",
@@ -43,7 +44,8 @@ TEXTS: Texts = {
         "back": "Back to sign-in",
         "missing_email": "Enter your e-mail address.",
         "sent": "Look into your mailbox",
-        "sent_text": "If one can sign in to Portico with that address, the link is on its way. It works once, for a short time.",
+        "sent_text": "If you sign in to Portico with that address, the link is on its way.",
+        "sent_once": "It works once, for a short time.",
         "sent_again": "Nothing there? Look among the spam too, or ask again.",
         "reset": "Set a new password",
         "new_password": "New password",
@@ -53,7 +55,7 @@ TEXTS: Texts = {
         "missing_password": "Enter the new password in both fields.",
         "differ": "The two passwords differ.",
         "gone": "This link does not work",
-        "gone_text": "It has expired, was used, or a newer one was asked for. The password has not changed.",
+        "gone_text": "It has expired, was used, or a newer one was asked for.",
         "again": "Ask for a new link",
         "done": "The new password is set",
         "done_text": "You were signed out everywhere. Sign in with your new password.",
@@ -68,7 +70,7 @@ async def forgot(gateway: Gateway, http: HttpRequest) -> Response:
     locale = locale_of(http.headers)
     if http.method != "POST":
         if "sent" in http.query_params:
-            return _notice(locale, "sent", ["sent_text", "sent_again"], ("/forgot", "again"))
+            return _notice(locale, "sent", ["sent_text", "sent_once", "sent_again"], ("/forgot", "again"))
         return page("forgot.html", locale, TEXTS, email="", error="")
     form = await read_form(http)
     if form is None:

@@ -16,11 +16,12 @@ CREATE TABLE vpn_access (
     set_at        timestamptz NOT NULL
 );
 
--- What FreeRADIUS 3 reads (rlm_sql, its own columns). Whoever is in no account any more is not in it either.
--- A role of its own reads this and nothing else; its server's mods-enabled/sql has read_groups = no, read_profiles = no.
+-- What FreeRADIUS 3 reads, with its own columns. Whoever is in no account any more is not in it.
+-- Its role reads this and nothing else; made later, it is let in by
 --     CREATE ROLE freeradius LOGIN PASSWORD '...';
 --     GRANT CONNECT ON DATABASE <identity's> TO freeradius;
 --     GRANT SELECT ON radcheck TO freeradius;
+-- and in mods-enabled/sql: read_groups = no, read_profiles = no, authorize_reply_query = "".
 CREATE VIEW radcheck WITH (security_barrier) AS
     SELECT v.id, v.username, 'Password-With-Header'::text AS attribute, ':='::text AS op, v.password_hash AS value
     FROM vpn_access v
