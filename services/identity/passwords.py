@@ -2,6 +2,7 @@
 
 import asyncio
 import unicodedata
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
@@ -30,6 +31,10 @@ class Hasher:
         """Whether it is the password; with None always False, after the same work."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._matches, encoded, normal(password))
+
+    async def run(self, hashed: Callable[[str], str], password: str) -> str:
+        """A hash of another kind, in the same few threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, hashed, password)
 
     def outdated(self, encoded: str) -> bool:
         """Whether it was made with other parameters than today's."""

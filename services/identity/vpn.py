@@ -6,7 +6,6 @@ serves VPNs that send the password itself, protected: PAP (OpenVPN, OpenConnect,
 802.1X). CHAP and MS-CHAPv2, and PEAP with it, need the password or its MD4 in the open, and we keep neither.
 """
 
-import asyncio
 import base64
 import hashlib
 import os
@@ -53,7 +52,7 @@ async def set_password(app: App, actor: Actor, given: str | None, now: datetime)
     if given is not None:
         _check(given, user)
     password = _made_up() if given is None else given
-    value = await asyncio.to_thread(hashed, password)
+    value = await app.hasher.run(_hashed, password)
     async with app.db.transaction() as tx:
         access = await password_store.set_vpn(tx, user_id, f"vpn-{_random(8)}", value, now)
         before = {"set_at": access["earlier"]} if access["earlier"] else None
@@ -73,7 +72,7 @@ async def remove(app: App, actor: Actor, now: datetime) -> None:
             await _tell(app, tx, actor, user, "user.vpn_password_removed", gone["username"], before, None, now)
 
 
-def hashed(password: str) -> str:
+def _hashed(password: str) -> str:
     """As rlm_pap reads it: {x-pbkdf2}digest:rounds:salt:hash, all but the digest in base64, rounds as four bytes."""
     salt = os.urandom(16)
     made = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ROUNDS)
