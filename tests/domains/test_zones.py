@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import dns.asyncquery
+import dns.message
 import httpx
 import pytest
 
@@ -332,6 +334,18 @@ async def test_changes_made_while_the_nameserver_is_away_are_applied_in_order_wh
     await zone.applied()
     assert await zone.served() == await zone.sets()
     assert await zone.operations() == ["SUCCEEDED"] * 3
+
+
+async def test_an_alias_at_the_apex_answers_with_the_addresses_it_leads_to(desk: Desk, parts: Parts) -> None:
+    zone, elsewhere = await desk.zone(), await desk.zone()
+    await elsewhere.change(put("web", "A", "192.0.2.80"))
+    await elsewhere.applied()
+    await zone.change(put("@", "ALIAS", f"web.{elsewhere.name}"))
+    await zone.applied()
+    assert parts.powerdns.dns_port is not None
+    query = dns.message.make_query(zone.name, "A")
+    answer = await dns.asyncquery.udp(query, "127.0.0.1", port=parts.powerdns.dns_port, timeout=5)
+    assert [str(record) for rrset in answer.answer for record in rrset] == ["192.0.2.80"]
 
 
 async def test_a_zone_that_the_nameserver_lost_is_written_whole(desk: Desk) -> None:
