@@ -35,12 +35,14 @@ async def change(app: App, actor: Actor, current: str, new: str, *, end_others: 
     user = await store.user(app.db, user_id)
     if user["has_factor"]:
         actor.require_confirmed(now)
-    await throttle.spend(app.db, throttle.PASSWORD, user["email"], actor.ip, now)
+    await throttle.spend(app.db, user["email"], actor.ip, now)
     if not await app.hasher.matches(user["password_hash"], current):
         log.info("a password was not changed: the current one is wrong", extra={"ip": actor.ip})
         async with app.db.transaction() as tx:
             await sessions.tell_accounts(tx, user_id, user["email"], user, actor.ip, now, "user.password_change_failed")
         raise PasswordWrong("it is not the current password", field="current_password")
+    # Whoever knows it may try as many new ones as it takes.
+    await throttle.restore(app.db, user["email"])
     if normal(new) == normal(current):
         raise PasswordUnchanged("it is the current password", field="new_password")
     password_rules.check(
@@ -59,11 +61,10 @@ async def change(app: App, actor: Actor, current: str, new: str, *, end_others: 
 async def put(
     app: App, tx: Tx, user: Row, password_hash: str, action: str, *, ip: str, ended: int, now: datetime
 ) -> None:
-    """The new password of a user whose row is locked, with all that follows: no reset link is good any more, the guesses
-    of before are forgotten, the user's accounts are told, and so is the user."""
+    """The new password of a user whose row is locked, with all that follows: no reset link is good any more, the user's
+    accounts are told, and so is the user."""
     await store.set_password(tx, user["id"], password_hash)
     await password_store.drop_reset(tx, user["id"])
-    await throttle.restore(tx, throttle.PASSWORD, user["email"])
     await sessions.tell_accounts(tx, user["id"], user["email"], user, ip, now, action)
     letter = Letter(
         "password_changed",

@@ -37,7 +37,7 @@ async def request(app: App, email: str, *, ip: str, now: datetime) -> None:
     email = email.strip()
     user = await store.user_by_email(app.db, email)
     # As in a sign-in: however it is spelled, a user has the one allowance.
-    await throttle.spend(app.db, throttle.RESET, user["email"] if user else email, ip, now)
+    await throttle.spend(app.db, user["email"] if user else email, ip, now, throttle.RESET)
     log.info("a password reset was asked for", extra={"ip": ip, "known": user is not None})
     await throttle.even(_send(app, user, ip, now))
 
@@ -83,6 +83,8 @@ async def redeem(app: App, link: str, new: str, *, ip: str, now: datetime) -> No
         await store.lock_password(tx, user["id"])
         if not await password_store.use_reset(tx, secret.digest(link), now):
             raise _invalid()
+        # Somebody else's guesses must not keep the user out with the new one.
+        await throttle.restore(tx, user["email"])
         ended = await sessions.end_all(tx, user["id"], ip, now=now)
         await password_changes.put(app, tx, user, fresh, "user.password_reset", ip=ip, ended=ended, now=now)
 

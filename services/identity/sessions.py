@@ -55,7 +55,7 @@ async def sign_in(
     user = await store.user_by_email(db, email)
     # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
     address = user["email"] if user else email
-    await throttle.spend(db, throttle.PASSWORD, address, ip, now)
+    await throttle.spend(db, address, ip, now)
     if not await hasher.matches(user["password_hash"] if user else None, password) or user is None:
         log.info("a sign-in failed", extra={"ip": ip, "known": user is not None})
         # It is written down only for an address that somebody has: the time must not tell.
@@ -72,7 +72,7 @@ async def sign_in(
         await credential_store.add_session(
             tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
         )
-        await throttle.restore(tx, throttle.PASSWORD, address)
+        await throttle.restore(tx, address)
         await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
     return made
 

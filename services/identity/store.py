@@ -125,8 +125,8 @@ async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest:
     return whole_at
 
 
-async def forget_guesses(tx: Tx, key: str) -> None:
-    await tx.execute("DELETE FROM guesses WHERE key = $1", key)
+async def forget_guesses(q: Queryable, key: str) -> None:
+    await q.execute("DELETE FROM guesses WHERE key = $1", key)
 
 
 # -- contacts

@@ -1,4 +1,4 @@
-"""How often something may be tried, per address and per IP: guesses of a password, requests for a reset link.
+"""How often passwords may be guessed and reset links asked for, per address and per IP.
 
 Each key has an allowance of `burst` guesses that refills by one every `every` (the "generic cell rate algorithm": one
 timestamp a key says when the allowance is whole again). A guess is paid for before the password is looked at, so
@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.chassis.db import Database, Tx
+from services.chassis.db import Database, Queryable, Tx
 from services.chassis.errors import Exhausted
 from services.identity import store
 
@@ -35,9 +35,13 @@ class Allowance:
     every: timedelta
 
 
+PER_ADDRESS = Allowance(burst=10, every=timedelta(minutes=1))
+PER_IP = Allowance(burst=50, every=timedelta(seconds=10))
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of guess. It has allowances of its own, kept under its name; `error` is raised when one is used up."""
+    """What is tried. Each kind has allowances of its own, kept under its name; `error` is raised when one is used up."""
 
     name: str
     per_address: Allowance
@@ -45,14 +49,9 @@ class Kind:
     error: type[Exhausted]
 
 
-PASSWORD = Kind(
-    "password",
-    per_address=Allowance(burst=10, every=timedelta(minutes=1)),
-    per_ip=Allowance(burst=50, every=timedelta(seconds=10)),
-    error=SignInThrottled,
-)
+PASSWORD = Kind("", PER_ADDRESS, PER_IP, SignInThrottled)
 RESET = Kind(
-    "reset",
+    "reset:",
     per_address=Allowance(burst=5, every=timedelta(minutes=10)),
     per_ip=Allowance(burst=20, every=timedelta(minutes=1)),
     error=ResetThrottled,
@@ -61,23 +60,23 @@ RESET = Kind(
 _EVEN_SECONDS = 0.1
 
 
-async def spend(db: Database, kind: Kind, address: str, ip: str, now: datetime) -> None:
+async def spend(db: Database, email: str, ip: str, now: datetime, kind: Kind = PASSWORD) -> None:
     """Pays for one guess at this address from this IP; the kind's error, and nothing paid, when either has none left.
 
     It does not matter whether the address is anybody's: the answer must not tell.
     """
-    keys = [(_of_address(kind, address), kind.per_address)]
+    keys = [(kind.name + _of_address(email), kind.per_address)]
     if ip:
-        keys.append((_of_ip(kind, ip), kind.per_ip))
+        keys.append((kind.name + _of_ip(ip), kind.per_ip))
     async with db.transaction() as tx:
         for key, allowance in sorted(keys, key=lambda pair: pair[0]):
-            await _pay(tx, kind, key, allowance, now)
+            await _pay(tx, key, allowance, kind.error, now)
 
 
-async def restore(tx: Tx, kind: Kind, address: str) -> None:
-    """Gives the address its whole allowance back. The IP keeps its count: whoever has one password of his own
+async def restore(q: Queryable, email: str) -> None:
+    """Gives the address its whole allowance of passwords back. The IP keeps its count: whoever has one password of his own
     must not earn guesses at others with it."""
-    await store.forget_guesses(tx, _of_address(kind, address))
+    await store.forget_guesses(q, _of_address(email))
 
 
 async def even(work: Awaitable[None]) -> None:
@@ -85,26 +84,26 @@ async def even(work: Awaitable[None]) -> None:
     await asyncio.gather(asyncio.sleep(_EVEN_SECONDS), work)
 
 
-async def _pay(tx: Tx, kind: Kind, key: str, allowance: Allowance, now: datetime) -> None:
+async def _pay(tx: Tx, key: str, allowance: Allowance, error: type[Exhausted], now: datetime) -> None:
     latest = now + allowance.burst * allowance.every
     whole_at = await store.spend_guess(tx, key, now, allowance.every, latest)
     if whole_at is not None:
         seconds = max(1, math.ceil((whole_at + allowance.every - latest).total_seconds()))
-        raise kind.error("too many tries; try again later", retry_after=str(seconds))
+        raise error("too many tries; try again later", retry_after=str(seconds))
 
 
-def _of_ip(kind: Kind, ip: str) -> str:
+def _of_ip(ip: str) -> str:
     """An IPv6 customer is given a whole /64 at least, so that counts as one; what is no address stands for itself."""
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
-        return f"{kind.name}:ip:{ip}"
+        return f"ip:{ip}"
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is None:
-            return f"{kind.name}:ip:{ipaddress.ip_network((int(address) >> 64 << 64, 64))}"
+            return f"ip:{ipaddress.ip_network((int(address) >> 64 << 64, 64))}"
         address = address.ipv4_mapped
-    return f"{kind.name}:ip:{address}"
+    return f"ip:{address}"
 
 
-def _of_address(kind: Kind, email: str) -> str:
-    return f"{kind.name}:address:{email.casefold()}"
+def _of_address(email: str) -> str:
+    return f"address:{email.casefold()}"

@@ -203,7 +203,7 @@ async def test_one_ip_may_not_ask_for_many_addresses(identity: Serving) -> None:
 
 async def test_who_was_locked_out_by_guesses_gets_in_after_a_reset(identity: Serving, town: Town) -> None:
     member = await town.member()
-    for n in range(throttle.PASSWORD.per_address.burst):
+    for n in range(throttle.PER_ADDRESS.burst):
         await identity.refused(None, "CreateSession", sign_in(member, f"tipp {n}"))
     assert (await identity.refused(None, "CreateSession", sign_in(member))).reason == "SIGN_IN_THROTTLED"
     await identity.call(None, "ResetPassword", redeeming(await asked(identity, member)))

@@ -181,11 +181,22 @@ async def test_fifty_parallel_guesses_of_the_current_password_share_the_allowanc
     here = replace(await session_of(identity, member), ip=f"guess-{uuid4()}")
     guesses = (identity.refused(here, "ChangePassword", changing(f"tipp {n}")) for n in range(50))
     reasons = [refused.reason for refused in await asyncio.gather(*guesses)]
-    allowed = throttle.PASSWORD.per_address.burst
+    allowed = throttle.PER_ADDRESS.burst
     assert (reasons.count("PASSWORD_WRONG"), reasons.count("SIGN_IN_THROTTLED")) == (allowed, 50 - allowed)
     assert (await identity.refused(here, "ChangePassword", changing(member.password))).reason == "SIGN_IN_THROTTLED"
     assert (await identity.refused(None, "CreateSession", sign_in(member))).reason == "SIGN_IN_THROTTLED"
     assert await unchanged(identity, member)
+
+
+async def test_who_knows_the_current_password_may_try_as_many_new_ones_as_it_takes(
+    identity: Serving, town: Town
+) -> None:
+    member = await town.member()
+    here = await session_of(identity, member)
+    for _ in range(throttle.PER_ADDRESS.burst + 2):
+        refused = await identity.refused(here, "ChangePassword", changing(member.password, "rövid"))
+        assert refused.reason == "PASSWORD_TOO_SHORT"
+    await identity.call(here, "ChangePassword", changing(member.password))
 
 
 @pytest.mark.parametrize(

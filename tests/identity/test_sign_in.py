@@ -104,12 +104,12 @@ async def test_of_fifty_parallel_guesses_only_the_allowance_is_looked_at(identit
     member = await town.member()
     guesses = (identity.refused(None, "CreateSession", sign_in(member, f"tipp {n}")) for n in range(50))
     reasons = [refused.reason for refused in await asyncio.gather(*guesses)]
-    assert reasons.count("SIGN_IN_FAILED") == throttle.PASSWORD.per_address.burst
-    assert reasons.count("SIGN_IN_THROTTLED") == 50 - throttle.PASSWORD.per_address.burst
+    assert reasons.count("SIGN_IN_FAILED") == throttle.PER_ADDRESS.burst
+    assert reasons.count("SIGN_IN_THROTTLED") == 50 - throttle.PER_ADDRESS.burst
     right = await identity.refused(None, "CreateSession", sign_in(member))
     assert (right.code, right.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "SIGN_IN_THROTTLED")
     assert 0 < int(right.metadata["retry_after"]) <= 60
-    assert len(await audited(identity, member)) == throttle.PASSWORD.per_address.burst
+    assert len(await audited(identity, member)) == throttle.PER_ADDRESS.burst
 
 
 async def test_guesses_at_an_unknown_address_are_throttled_alike(identity: Serving) -> None:
@@ -125,14 +125,14 @@ async def test_one_ip_may_not_try_many_addresses(identity: Serving) -> None:
         request = pb.CreateSessionRequest(email=f"n{n}@minta.example", password="tipp", ip="203.0.113.99")
         return (await identity.refused(None, "CreateSession", request)).reason
 
-    reasons = [await guess(n) for n in range(throttle.PASSWORD.per_ip.burst + 5)]
+    reasons = [await guess(n) for n in range(throttle.PER_IP.burst + 5)]
     assert reasons.count("SIGN_IN_THROTTLED") == 5
 
 
 async def test_the_allowance_refills_and_a_right_password_makes_it_whole(identity: Serving, town: Town) -> None:
     member, now = await town.member(), datetime.now(UTC)
     for n in range(10):
-        await throttle.spend(identity.db, throttle.PASSWORD, member.email, f"n{n}", now)
+        await throttle.spend(identity.db, member.email, f"n{n}", now)
     await identity.db.execute(
         "UPDATE guesses SET whole_at = whole_at - interval '3 min' WHERE key LIKE '%' || $1", member.email
     )
@@ -168,18 +168,18 @@ async def test_one_user_has_one_allowance_however_the_address_is_spelled(identit
             request = sign_in(member, "tipp")
             request.email = email
             looked_at += (await identity.refused(None, "CreateSession", request)).reason == "SIGN_IN_FAILED"
-    assert looked_at == throttle.PASSWORD.per_address.burst
+    assert looked_at == throttle.PER_ADDRESS.burst
 
 
 @pytest.mark.parametrize("pattern", ["2001:db8:7:8::{:x}", "::ffff:198.51.100.77"])
 async def test_a_whole_network_that_one_customer_gets_counts_as_one_ip(identity: Serving, pattern: str) -> None:
     now = datetime.now(UTC)
-    for n in range(throttle.PASSWORD.per_ip.burst):
-        await throttle.spend(identity.db, throttle.PASSWORD, f"{n}{pattern}", pattern.format(n + 1), now)
+    for n in range(throttle.PER_IP.burst):
+        await throttle.spend(identity.db, f"{n}{pattern}", pattern.format(n + 1), now)
     other = "198.51.100.77" if "ffff" in pattern else pattern.format(0xFFFF)
     with pytest.raises(throttle.SignInThrottled):
-        await throttle.spend(identity.db, throttle.PASSWORD, f"other{pattern}", other, now)
-    await throttle.spend(identity.db, throttle.PASSWORD, f"other{pattern}", "2001:db8:7:9::1" + str(len(pattern)), now)
+        await throttle.spend(identity.db, f"other{pattern}", other, now)
+    await throttle.spend(identity.db, f"other{pattern}", "2001:db8:7:9::1" + str(len(pattern)), now)
 
 
 async def test_the_time_of_a_refusal_does_not_tell_whether_the_address_is_known(identity: Serving, town: Town) -> None:
