@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 LIFE = timedelta(days=30)
 #: And this long after its last use.
 IDLE = timedelta(days=7)
+#: One that an app was given lasts longer: the app proves itself anew with every refresh token.
+APP_LIFE = timedelta(days=90)
+APP_IDLE = timedelta(days=30)
 #: A failed sign-in is written down only for an address that somebody has; both answers wait this long after the guess,
 #: so that the time does not tell.
 _EVEN_SECONDS = 0.1
@@ -76,7 +79,7 @@ async def sign_in(
             tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
         )
         await throttle.restore(tx, address)
-        await _tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
+        await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
     return made
 
 
@@ -85,13 +88,13 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     async with db.transaction() as tx:
         ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
         if ended is not None:
-            await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
+            await tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
 
 
 async def _tell_failed(db: Database, user: Row | None, ip: str, now: datetime) -> None:
     if user is not None:
         async with db.transaction() as tx:
-            await _tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.sign_in_failed")
+            await tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.sign_in_failed")
 
 
 def own(actor: Actor) -> tuple[UUID, UUID]:
@@ -105,7 +108,7 @@ async def of_actor(db: Database, actor: Actor, now: datetime) -> list[Row]:
     """The open sessions of the user, the last used first. A token sees none: it may be narrower than its maker."""
     if actor.user_id is None or actor.session_id is None:
         return []
-    return await credential_store.sessions_of_user(db, actor.user_id, now, now - IDLE)
+    return await credential_store.sessions_of_user(db, actor.user_id, now, now - IDLE, now - APP_IDLE)
 
 
 async def revoke(db: Database, actor: Actor, session_id: UUID, now: datetime) -> None:
@@ -127,13 +130,14 @@ async def revoke_all(db: Database, actor: Actor, *, keep_current: bool, now: dat
 async def _revoke(tx: Tx, actor: Actor, user_id: UUID, *, only: UUID | None, keep: UUID | None, now: datetime) -> None:
     ended = await credential_store.end_sessions(tx, user_id, only, keep, now)
     if ended:
-        told = [{"id": row["id"], "ip": row["ip"], "user_agent": row["user_agent"]} for row in ended]
-        await _tell_accounts(
+        shown = ("id", "ip", "user_agent", "application")
+        told = [{name: row[name] for name in shown if row[name] is not None} for row in ended]
+        await tell_accounts(
             tx, user_id, ended[0]["email"], ended[0], actor.ip, now, "user.sessions_revoked", before={"sessions": told}
         )
 
 
-async def _tell_accounts(
+async def tell_accounts(
     tx: Tx,
     user_id: UUID,
     email: str,
@@ -142,6 +146,7 @@ async def _tell_accounts(
     now: datetime,
     action: str,
     before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
 ) -> None:
     """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
     for account_id, contact_id in await store.accounts_of_user(tx, user_id, now):
@@ -159,4 +164,4 @@ async def _tell_accounts(
                 locale=user["locale"],
                 ip=ip,
             )
-        await audit.record(tx, actor, action, subject=("User", user_id, email), before=before)
+        await audit.record(tx, actor, action, subject=("User", user_id, email), before=before, after=after)
