@@ -17,6 +17,7 @@ from portico.identity.v1 import identity_pb2
 @strawberry.type(description="Where the user is signed in.")
 class Session:
     id: strawberry.ID
+    application: str | None = strawberry.field(description="The app that the user let in; null for a browser.")
     user_agent: str | None
     ip: str | None = strawberry.field(description="Where it was opened from.")
     created_at: DateTime
@@ -28,6 +29,7 @@ class Session:
     def of(pb: identity_pb2.Session) -> "Session":
         return Session(
             id=strawberry.ID(global_id("Session", pb.id)),
+            application=pb.application or None,
             user_agent=pb.user_agent or None,
             ip=pb.ip or None,
             created_at=moment(pb.created_at),
