@@ -54,8 +54,9 @@ class Stubs:
 
 @dataclass(frozen=True)
 class Serving:
-    """`stub` is the service's; `db` a pool of the test's own on the same database."""
+    """`stub` is the service's; `db` a pool of the test's own on the same database; `address` is where it listens."""
 
+    address: str
     stub: Any
     db: db.Database
     app: Any
@@ -159,7 +160,7 @@ async def serving(
         grpc.aio.insecure_channel(address) as channel,
     ):
         own = await db.connect(url, min_size=1, max_size=10)
-        yield Serving(make_stub(channel), own, apps[0], key, consumes)
+        yield Serving(address, make_stub(channel), own, apps[0], key, consumes)
         await own.close()
 
 
