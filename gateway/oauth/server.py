@@ -340,8 +340,9 @@ class Server(AuthorizationServer):
             if endpoint == "token":
                 return cast(Response, self.create_token_response(request))
             return cast(Response, self.create_endpoint_response(endpoint, request))
-        except UnicodeError:  # of a client's credentials in the header
-            return self.handle_response(*InvalidClientError("They are no UTF-8.", status_code=401)())
+        except ValueError:  # of base64 or UTF-8, where authlib reads the header
+            error = InvalidClientError("The credentials in the header cannot be read.", status_code=401)
+            return cast(Response, self.handle_error_response(request, error))
 
     def query_client(self, client_id: str) -> Client | None:
         try:
