@@ -89,7 +89,9 @@ class Viewer:
     current_ip: str
     memberships: list[Contact]
     sessions: list[Session] | None = field(
-        SELF, _sessions, description="The open sessions, the last used first. An API token is shown none."
+        SELF,
+        _sessions,
+        description="The open sessions, of browsers and of apps, the last used first. A token is shown none.",
     )
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."

@@ -67,7 +67,7 @@ TEXTS: Texts = {
         "details": "Details for the maker:",
     },
 }
-_NOT_FOUND = {"AUTHORIZATION_OVER": ("over", 404), "SESSION_MAY_NOT_AUTHORIZE": ("operator", 403)}
+_PAGES = {"AUTHORIZATION_OVER": ("over", 404), "SESSION_MAY_NOT_AUTHORIZE": ("operator", 403)}
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 
 
@@ -121,7 +121,7 @@ async def _go_on(gateway: Gateway, http: HttpRequest, request: pb.ContinueAuthor
     try:
         found = await Calls().write("identity", gateway.clients.oauth.ContinueAuthorization, request, None)
     except ServiceError as error:
-        known = _NOT_FOUND.get(error.reason) or (("over", 404) if error.reason == "INVALID" else None)
+        known = _PAGES.get(error.reason) or (("over", 404) if error.reason == "INVALID" else None)
         if known is None and problem_of(error) is None:
             raise
         return _refused(http, *(known or ("away", 503)))

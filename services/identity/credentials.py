@@ -15,7 +15,7 @@ from services.chassis.db import Database, Row
 from services.chassis.errors import Unauthenticated
 from services.identity import access, credential_store, networks, oauth_store, scopes, secret, store
 from services.identity.people import Contact, User
-from services.identity.sessions import APP_IDLE, IDLE
+from services.identity.sessions import IDLE
 
 ACTOR_TOKEN_LIFE = timedelta(seconds=60)
 CONFIRMED_FOR = timedelta(minutes=5)
@@ -117,7 +117,7 @@ async def _of_app(db: Database, tokens: ActorTokens, digest: bytes, ip: str, now
     found = await oauth_store.access_token(db, digest)
     if found is None or found["ended_at"] is not None or found["disabled_at"] is not None:
         raise CredentialInvalid("no such credential")
-    if _over(found["expires_at"], now) or found["last_used_at"] + APP_IDLE <= now:
+    if _over(found["expires_at"], now):
         raise CredentialExpired("the credential has expired")
     own = scopes.grants(found["scopes"])
     kind = "session" if own is None else "token"

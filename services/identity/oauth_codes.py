@@ -233,7 +233,8 @@ async def _must_ask(tx: Tx, asked: Row, user: User, now: datetime) -> bool:
         return True
     if asked["first_party"]:
         return False
-    return not await oauth_store.consented(tx, user.id, asked["client_id"], asked["scopes"], now)
+    used_after = now - sessions.APP_IDLE
+    return not await oauth_store.consented(tx, user.id, asked["client_id"], asked["scopes"], now, used_after)
 
 
 def _s256(verifier: str) -> str:

@@ -131,15 +131,18 @@ async def answer_authorization(
     )
 
 
-async def consented(q: Queryable, user_id: UUID, client_id: UUID, scopes: Sequence[str], now: datetime) -> bool:
-    """Whether the user lets the client have at least these scopes already."""
+async def consented(
+    q: Queryable, user_id: UUID, client_id: UUID, scopes: Sequence[str], now: datetime, used_after: datetime
+) -> bool:
+    """Whether the user lets the client have at least these scopes already, in a session that is open."""
     found: bool = await q.fetchval(
         """SELECT EXISTS (SELECT FROM sessions WHERE user_id = $1 AND client_id = $2 AND scopes @> $3
-                          AND ended_at IS NULL AND expires_at > $4)""",
+                          AND ended_at IS NULL AND expires_at > $4 AND last_used_at > $5)""",
         user_id,
         client_id,
         list(scopes),
         now,
+        used_after,
     )
     return found
 

@@ -305,12 +305,11 @@ async def test_a_faulty_request_is_told_to_the_app(browser: Browser, given: dict
         "http://127.0.0.1:8787/kávé",
     ],
 )
-@pytest.mark.parametrize("locale", ["hu", "en"])
 async def test_a_redirect_uri_that_is_not_registered_gets_a_page_and_no_redirect(
-    browser: Browser, uri: str | None, locale: str
+    browser: Browser, uri: str | None
 ) -> None:
-    others: tuple[dict[str, str], ...] = ({}, {"response_type": "token"}, {"prompt": "none"})
-    for more in others:
+    others: tuple[tuple[str, dict[str, str]], ...] = (("hu", {"response_type": "token"}), ("en", {"prompt": "none"}))
+    for locale, more in others:
         query = browser.asked(redirect_uri=uri, **more)
         page = await browser.http.get(
             "/oauth/authorize", params=query, headers=browser.headers | {"Accept-Language": locale}

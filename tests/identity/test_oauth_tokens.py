@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import functools
 import hmac
 import json
 from datetime import UTC, datetime, timedelta
@@ -550,6 +551,11 @@ async def test_userinfo_tells_what_the_scopes_allow(app: App, identity: Serving,
 # -- tokens that are not ours
 
 
+@functools.cache
+def strange_key() -> RSAKey:
+    return RSAKey.generate_key(2048)
+
+
 async def forged(identity: Serving, app: App, user_id: UUID) -> dict[str, str]:
     """ID tokens that must not be believed, by what is wrong with them."""
     answer = await identity.call(None, "ListSigningKeys", oauth_pb2.ListSigningKeysRequest())
@@ -570,7 +576,7 @@ async def forged(identity: Serving, app: App, user_id: UUID) -> dict[str, str]:
     return {
         "another issuer": signed(ours, "RS256", iss="https://evil.example"),
         "another audience": signed(ours, "RS256", aud="somebody-else"),
-        "another key": signed(RSAKey.generate_key(2048), "RS256"),
+        "another key": signed(strange_key(), "RS256"),
         "alg none": f"{unsigned('none')}.",
         "HS256 with our public key": f"{unsigned('HS256')}."
         + part(hmac.digest(public, unsigned("HS256").encode(), "sha256")),
