@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.clients import Calls
 from gateway.errors import ServiceError, trace_id
-from gateway.limits import MAX_BODY, BodyTooLarge, read_body
+from gateway.limits import MAX_FORM, BodyTooLarge, read_body
 from gateway.messages import LOCALES
 from gateway.oauth.scopes import SCOPES
 from gateway.oauth.server import AUTH_METHODS, CONFIDENTIAL_METHODS, PROMPTS, Request
@@ -135,9 +135,9 @@ async def form_request(gateway: Gateway, http: HttpRequest) -> Request:
     if http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise Malformed("Send the parameters as application/x-www-form-urlencoded.")
     try:
-        body = await read_body(http.stream(), http.headers.get("content-length"), MAX_BODY)
+        body = await read_body(http.stream(), http.headers.get("content-length"), MAX_FORM)
     except BodyTooLarge:
-        raise Malformed(f"The body is over {MAX_BODY} bytes.") from None
+        raise Malformed(f"The body is over {MAX_FORM} bytes.") from None
     return request_of(gateway, http, body)
 
 
