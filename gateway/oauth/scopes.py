@@ -12,7 +12,7 @@ _WHO = "who"
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "hu": {
         "openid": "Megtudja, hogy Ön jelentkezett be.",
-        "profile": "Látja az Ön nevét és nyelvét.",
+        "profile": "Látja az Ön nevét és nyelvi beállítását.",
         "email": "Látja az Ön e-mail-címét.",
         "offline_access": "Akkor is hozzáfér mindehhez, amikor Ön nem használja, legfeljebb 90 napig.",
         ALL: "Mindent megtehet, amit Ön, az Ön minden fiókjában.",
@@ -35,7 +35,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "billing.read": "Látja a számlákat, a díjbekérőket és az egyenleget.",
         "billing.pay": "Kifizeti a számlákat.",
         "tickets.read": "Látja a hibajegyeket.",
-        "tickets.write": "Hibajegyet nyit, és válaszol rájuk.",
+        "tickets.write": "Hibajegyeket nyit, és válaszol rájuk.",
     },
     "en": {
         "openid": "Learn that it is you who signed in.",

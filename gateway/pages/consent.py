@@ -1,6 +1,5 @@
 """Where an app sends the browser (OAuth's authorization endpoint): signing in, the question to the person, the way back."""
 
-import re
 from urllib.parse import quote, urlsplit
 
 from authlib.common.urls import add_params_to_uri
@@ -27,7 +26,7 @@ TEXTS: Texts = {
         "not_you": "Másik felhasználó",
         "may": "Ha engedélyezi, az alkalmazás:",
         "everything": "Csak akkor engedélyezze, ha az alkalmazásban úgy megbízik, mint saját magában.",
-        "goes_to": "Az engedélyezés után ide kerül:",
+        "goes_to": "Az engedélyezés után ide irányítjuk:",
         "take_back": "Az engedélyt bármikor visszavonhatja: az alkalmazás a munkamenetei között szerepel.",
         "allow": "Engedélyezem",
         "deny": "Nem engedélyezem",
@@ -68,7 +67,6 @@ TEXTS: Texts = {
     },
 }
 _PAGES = {"AUTHORIZATION_OVER": ("over", 404), "SESSION_MAY_NOT_AUTHORIZE": ("operator", 403)}
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 
 
 async def authorize(gateway: Gateway, http: HttpRequest) -> Response:
@@ -144,7 +142,8 @@ def _question(http: HttpRequest, request: str, found: pb.ContinueAuthorizationRe
         "consent.html",
         locale,
         TEXTS,
-        csp=form_csp(_source(found.redirect_uri)),
+        # Its scheme alone: the app may send the browser on, and a policy for forms looks at every step.
+        csp=form_csp(f"{parts.scheme}:"),
         request=request,
         user=found.user_id,
         email=found.user_email,
@@ -154,14 +153,6 @@ def _question(http: HttpRequest, request: str, found: pb.ContinueAuthorizationRe
         goes_to=parts.netloc or f"{parts.scheme}:",
         sign_in=f"/sign-in?next={quote(f'/oauth/consent?request={request}', safe='')}",
     )
-
-
-def _source(redirect_uri: str) -> str:
-    """The redirect URI as a source of CSP, which knows no IPv6 address: then its scheme alone."""
-    parts = urlsplit(redirect_uri)
-    if parts.scheme in {"http", "https"} and _HOST.fullmatch(parts.netloc):
-        return f"{parts.scheme}://{parts.netloc}"
-    return f"{parts.scheme}:"
 
 
 def _answer(gateway: Gateway, redirect_uri: str, state: str | None, **told: str) -> str:
