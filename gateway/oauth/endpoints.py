@@ -15,8 +15,9 @@ from gateway.clients import Calls
 from gateway.errors import ServiceError, trace_id
 from gateway.limits import MAX_FORM, BodyTooLarge, read_body
 from gateway.messages import LOCALES
+from gateway.oauth.requests import Request
 from gateway.oauth.scopes import SCOPES
-from gateway.oauth.server import AUTH_METHODS, CONFIDENTIAL_METHODS, PROMPTS, Request
+from gateway.oauth.server import AUTH_METHODS, CONFIDENTIAL_METHODS, PROMPTS
 from gateway.service import Gateway, client_ip
 from gateway.sessions import BadCredential, bearer
 from portico.identity.v1 import oauth_pb2 as pb

@@ -6,22 +6,17 @@ check once more and store at the token endpoint is one RPC there: identity does 
 
 import asyncio
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
-import grpc
 from authlib.consts import default_json_headers
-from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
+from authlib.oauth2 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749 import (
     AuthorizationCodeGrant,
     ClientMixin,
     InvalidClientError,
-    InvalidGrantError,
     InvalidRequestError,
-    InvalidScopeError,
-    OAuth2Payload,
     RefreshTokenGrant,
     UnsupportedResponseTypeError,
     scope_to_list,
@@ -29,16 +24,14 @@ from authlib.oauth2.rfc6749 import (
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
-from google.protobuf.message import Message
 from starlette.responses import JSONResponse, Response
 
-from gateway.clients import OPTIONS, READ_TIMEOUT, REQUEST_TIMEOUT, WRITE_TIMEOUT
-from gateway.errors import ServiceError
+from gateway.clients import REQUEST_TIMEOUT
+from gateway.oauth.identity import Identity
+from gateway.oauth.requests import Request
 from gateway.oauth.scopes import SCOPES
 from portico.identity.v1 import oauth_pb2 as pb
-from portico.identity.v1 import oauth_pb2_grpc
 
-R = TypeVar("R", bound=Message)
 T = TypeVar("T")
 
 AT_ONCE = 8
@@ -53,127 +46,6 @@ _UNSUPPORTED = {
     "request_uri": "request_uri_not_supported",
     "registration": "registration_not_supported",
 }
-_ERRORS: Mapping[str, Callable[[], OAuth2Error]] = {
-    "OAUTH_CLIENT_UNKNOWN": lambda: InvalidClientError("The client is not known here."),
-    "OAUTH_CLIENT_REFUSED": lambda: InvalidClientError("The client could not be authenticated.", status_code=401),
-    "OAUTH_GRANT_INVALID": lambda: InvalidGrantError(
-        "The code or token is unknown, expired, used before, or was not given for this client, redirect_uri or verifier."
-    ),
-    "OAUTH_SCOPE_REFUSED": lambda: InvalidScopeError("A scope exceeds what the client may have or was granted."),
-    "REDIRECT_URI_UNKNOWN": lambda: InvalidRequestError("The redirect_uri is not registered for this client."),
-    "ID_TOKEN_HINT_INVALID": lambda: InvalidRequestError("The id_token_hint is no ID token of ours for this client."),
-    "SIGN_IN_THROTTLED": lambda: OAuth2Error(
-        "Too many authorizations were started from this address.", status_code=429, error="temporarily_unavailable"
-    ),
-}
-
-
-class Payload(OAuth2Payload):
-    """The parameters; one without a value is as if it were not there (RFC 6749, 3.1)."""
-
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._lists: dict[str, list[str]] = defaultdict(list)
-        for name, value in pairs:
-            if value:
-                self._lists[name].append(value)
-
-    @property
-    def data(self) -> dict[str, str]:
-        return {name: values[0] for name, values in self._lists.items()}
-
-    @property
-    def datalist(self) -> dict[str, list[str]]:
-        return self._lists
-
-
-class Request(OAuth2Request):
-    """One HTTP request: its parameters, and from where it came."""
-
-    def __init__(
-        self,
-        method: str,
-        uri: str,
-        headers: Mapping[str, str],
-        pairs: Iterable[tuple[str, str]],
-        ip: str,
-    ) -> None:
-        super().__init__(method, uri, headers=headers)
-        self.payload = Payload(pairs)
-        self.ip = ip
-
-    @property
-    def args(self) -> dict[str, str]:
-        return self.payload.data
-
-    @property
-    def form(self) -> dict[str, str]:
-        return self.payload.data
-
-    @property
-    def user_agent(self) -> str:
-        return str(self.headers.get("user-agent", ""))[:1000]
-
-    def single(self) -> None:
-        """InvalidRequestError for a parameter that comes twice (RFC 6749, 3.1 and 3.2)."""
-        if any(len(values) > 1 for values in self.payload.datalist.values()):
-            raise InvalidRequestError("A parameter is there more than once.")
-
-    def needed(self, name: str) -> str:
-        """A parameter; InvalidRequestError when it is missing."""
-        value = self.payload.data.get(name)
-        if value is None:
-            raise InvalidRequestError(f"Missing '{name}' in request.")
-        return value
-
-
-class Identity:
-    """Identity's OAuth service, to be called from threads. Raises OAuth2Error."""
-
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.insecure_channel(address, options=OPTIONS)
-        self._stub = oauth_pb2_grpc.OAuthServiceStub(self._channel)
-
-    def find(self, request: pb.FindOAuthClientRequest) -> pb.FindOAuthClientResponse:
-        return self._call(self._stub.FindOAuthClient, request, READ_TIMEOUT)
-
-    def start(self, request: pb.StartAuthorizationRequest) -> pb.StartAuthorizationResponse:
-        return self._call(self._stub.StartAuthorization, request, WRITE_TIMEOUT)
-
-    def redeem(self, request: pb.RedeemCodeRequest) -> pb.OAuthTokens:
-        return self._call(self._stub.RedeemCode, request, WRITE_TIMEOUT, malformed=InvalidGrantError)
-
-    def refresh(self, request: pb.RefreshOAuthTokensRequest) -> pb.OAuthTokens:
-        return self._call(self._stub.RefreshOAuthTokens, request, WRITE_TIMEOUT, malformed=InvalidGrantError)
-
-    def revoke(self, request: pb.RevokeOAuthTokenRequest) -> None:
-        self._call(self._stub.RevokeOAuthToken, request, WRITE_TIMEOUT)
-
-    def introspect(self, request: pb.IntrospectOAuthTokenRequest) -> pb.IntrospectOAuthTokenResponse:
-        return self._call(self._stub.IntrospectOAuthToken, request, READ_TIMEOUT)
-
-    def close(self) -> None:
-        self._channel.close()
-
-    @staticmethod
-    def _call(
-        method: Callable[..., R],
-        request: Message,
-        seconds: float,
-        *,
-        malformed: type[OAuth2Error] = InvalidRequestError,
-    ) -> R:
-        try:
-            return method(request, timeout=seconds)
-        except grpc.RpcError as failure:
-            error = ServiceError.of("identity", cast(Any, failure))
-        known = _ERRORS.get(error.reason)
-        if known is not None:
-            raise known()
-        if error.reason == "INVALID":
-            raise malformed("A parameter is malformed.")
-        if error.code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}:
-            raise OAuth2Error("Try again in a moment.", status_code=503, error="temporarily_unavailable")
-        raise error
 
 
 class Client(ClientMixin):
