@@ -1,8 +1,6 @@
-"""Second factors, signing in with them, step-up."""
+"""Second factors, signing in with them, step-up (whose refusal stands in passwords.py)."""
 
 EN: dict[str, str] = {
-    "STEP_UP_REQUIRED": "Confirm who you are first: with confirmIdentity, or at /confirm in a browser. It then counts for five "
-    "minutes. An API token cannot do this.",
     "SIGN_IN_EXPIRED": "This sign-in has expired or was used. Sign in again.",
     "PASSKEY_REFUSED": "This passkey cannot sign you in here. Sign in with your password.",
     "PROOF_CHOICE": "Give exactly one of password, code, recoveryCode and assertion.",
@@ -17,14 +15,11 @@ EN: dict[str, str] = {
     "NO_SECURITY_KEY": "You have no security key.",
     "SECURITY_KEYS_UNAVAILABLE": "Security keys cannot be used at this address of the portal; use another way.",
     "PASSWORD_REQUIRED": "Without this second factor only your password would be left; enter it.",
-    "PASSWORD_WRONG": "The password is wrong.",
     "PASSWORD_TOO_SHORT_ALONE": "A password without a second factor needs at least {least} characters. Set a longer one first, "
     "or add another second factor.",
 }
 
 HU: dict[str, str] = {
-    "STEP_UP_REQUIRED": "Előbb igazolja magát: a confirmIdentity művelettel, vagy böngészőben a /confirm oldalon. Az igazolás öt "
-    "percig érvényes. API-tokennel ez nem lehetséges.",
     "SIGN_IN_EXPIRED": "Ez a bejelentkezés lejárt, vagy már felhasználták. Jelentkezzen be újra.",
     "PASSKEY_REFUSED": "Ezzel a hozzáférési kulccsal itt nem lehet bejelentkezni. Jelentkezzen be a jelszavával.",
     "PROOF_CHOICE": "A password, a code, a recoveryCode és az assertion közül pontosan egyet adjon meg.",
@@ -39,7 +34,6 @@ HU: dict[str, str] = {
     "NO_SECURITY_KEY": "Önnek nincs biztonsági kulcsa.",
     "SECURITY_KEYS_UNAVAILABLE": "A portál ezen a címen nem tud biztonsági kulcsot használni; válasszon más módot.",
     "PASSWORD_REQUIRED": "E nélkül a második lépcső nélkül csak a jelszava maradna; adja meg.",
-    "PASSWORD_WRONG": "A jelszó hibás.",
     "PASSWORD_TOO_SHORT_ALONE": "Második lépcső nélkül a jelszó legalább {least} karakteres kell legyen. Előbb állítson be "
     "hosszabbat, vagy adjon hozzá másik második lépcsőt.",
 }

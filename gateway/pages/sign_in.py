@@ -32,12 +32,14 @@ NO_STORE = {"Cache-Control": "no-store"}
 TEXTS: Texts = {
     "hu": {
         "sign_out_question": "Kijelentkezik a Porticóból?",
+        "forgot": "Elfelejtette a jelszavát?",
         "with_token": "Folytatás API-tokennel",
         "with_passkey": "Belépés hozzáférési kulccsal",
         "missing": "Adja meg az e-mail-címét és a jelszavát.",
     },
     "en": {
         "sign_out_question": "Sign out of Portico?",
+        "forgot": "Forgot your password?",
         "with_token": "Continue with an API token",
         "with_passkey": "Sign in with a passkey",
         "missing": "Enter your e-mail address and password.",

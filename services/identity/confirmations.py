@@ -8,7 +8,7 @@ from services.chassis.errors import DomainError
 from services.identity import credential_store, factor_store, proofs, security_keys, sessions, store, throttle
 from services.identity.app import App
 from services.identity.credentials import CONFIRMED_FOR
-from services.identity.factors import PasswordWrong
+from services.identity.password_changes import PasswordWrong
 from services.identity.proofs import Proof
 
 
@@ -27,19 +27,18 @@ async def begin_assertion(app: App, actor: Actor, now: datetime) -> str:
 async def with_password(app: App, actor: Actor, password: str, now: datetime) -> datetime:
     """Until when the session counts as confirmed; FactorRequired, PasswordWrong, SignInThrottled."""
     user_id, _ = sessions.own(actor)
-    if await factor_store.count(app.db, user_id):
+    known = await store.user(app.db, user_id)
+    if known["has_factor"]:
         raise FactorRequired("confirm with a second factor", field="password")
-    email = await store.email_of_user(app.db, user_id)
-    await throttle.spend(app.db, email, actor.ip, now)
-    checked = await factor_store.password_hash(app.db, user_id)
-    good = await app.hasher.matches(checked, password)
+    await throttle.spend(app.db, known["email"], actor.ip, now)
+    good = await app.hasher.matches(known["password_hash"], password)
     async with app.db.transaction() as tx:
         user = await _lock(tx, actor)
-        good = good and user["password_hash"] == checked
+        good = good and user["password_hash"] == known["password_hash"]
         if good and await factor_store.count(tx, user_id):
             raise FactorRequired("confirm with a second factor", field="password")
         if good:
-            await throttle.restore(tx, email)
+            await throttle.restore(tx, known["email"])
         await _settle(tx, actor, user, good, "password", now)
     if not good:
         raise PasswordWrong("the password is wrong", field="password")
@@ -49,7 +48,7 @@ async def with_password(app: App, actor: Actor, password: str, now: datetime) ->
 async def with_proof(app: App, actor: Actor, proof: Proof, now: datetime) -> datetime:
     """Until when the session counts as confirmed; CodeWrong, SecurityKeyRefused, SignInThrottled."""
     user_id, session_id = sessions.own(actor)
-    await proofs.pay(app, user_id, proof, actor.ip, now)
+    await proofs.pay(app, (await store.user(app.db, user_id))["email"], proof, actor.ip, now)
     async with app.db.transaction() as tx:
         user = await _lock(tx, actor)
         good = await proofs.accept(app, tx, user, proof, actor.ip, now, session_id=session_id)
@@ -60,7 +59,7 @@ async def with_proof(app: App, actor: Actor, proof: Proof, now: datetime) -> dat
 
 
 async def _lock(tx: Tx, actor: Actor) -> Row:
-    user = await factor_store.lock_user(tx, sessions.own(actor)[0])
+    user = await store.lock_user(tx, sessions.own(actor)[0])
     if user is None:
         raise sessions.SessionNotFound("the session has ended")
     return user

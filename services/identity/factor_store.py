@@ -10,18 +10,6 @@ from services.chassis.db import Queryable, Row, Tx
 _PENDING_KEPT = 5
 
 
-async def lock_user(tx: Tx, user_id: UUID) -> Row | None:
-    """The user; nobody else changes its factors, or signs in with one, before this transaction ends."""
-    return await tx.fetchrow(
-        "SELECT id, email, name, locale, password_hash FROM users WHERE id = $1 FOR UPDATE", user_id
-    )
-
-
-async def password_hash(q: Queryable, user_id: UUID) -> str | None:
-    found: str | None = await q.fetchval("SELECT password_hash FROM users WHERE id = $1", user_id)
-    return found
-
-
 # -- factors
 
 
@@ -257,8 +245,8 @@ async def add_pending_sign_in(tx: Tx, secret_hash: bytes, user_id: UUID, tries: 
 
 async def pending_sign_in(q: Queryable, secret_hash: bytes, now: datetime) -> Row | None:
     return await q.fetchrow(
-        """SELECT id, user_id, expires_at FROM pending_sign_ins
-           WHERE secret_hash = $1 AND expires_at > $2 AND tries_left > 0""",
+        """SELECT p.id, p.user_id, p.expires_at, u.email FROM pending_sign_ins p JOIN users u ON u.id = p.user_id
+           WHERE p.secret_hash = $1 AND p.expires_at > $2 AND p.tries_left > 0""",
         secret_hash,
         now,
     )

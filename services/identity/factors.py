@@ -1,6 +1,5 @@
 """A user's second factors: what there are, how one is added, and how one goes."""
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,14 +7,13 @@ from uuid import UUID
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, Exhausted, Invalid, NotFound
-from services.identity import factor_store, recovery_codes, sessions, store, throttle
+from services.identity import factor_store, password_rules, recovery_codes, sessions, store, throttle
 from services.identity.emails import Post
-from services.identity.passwords import Hasher
+from services.identity.password_changes import PasswordWrong
+from services.identity.passwords import Hasher, normal
 
 MOST = 10
 """Factors of one user."""
-ALONE = 15
-"""Characters of a password that may stand without a second factor."""
 
 
 class FactorNotFound(NotFound):
@@ -34,10 +32,6 @@ class TooManyFactors(Exhausted):
 
 class PasswordRequired(Invalid):
     reason = "PASSWORD_REQUIRED"
-
-
-class PasswordWrong(Invalid):
-    reason = "PASSWORD_WRONG"
 
 
 class PasswordTooShortAlone(DomainError):
@@ -63,7 +57,7 @@ async def of_actor(db: Database, actor: Actor) -> tuple[list[Row], int]:
 
 async def lock_for_one_more(tx: Tx, user_id: UUID) -> Row:
     """The user, locked; TooManyFactors when it may not add another."""
-    user = await factor_store.lock_user(tx, user_id)
+    user = await store.lock_user(tx, user_id)
     if user is None:
         raise FactorNotFound("no such user")
     if await factor_store.count(tx, user_id) >= MOST:
@@ -91,15 +85,12 @@ async def remove(
     PasswordTooShortAlone; SignInThrottled, because it could be guessed here too.
     """
     user_id, _ = sessions.own(actor)
-    checked: str | None = None
-    matches = False
+    known, matches = await store.user(db, user_id), False
     if current_password:
-        email = await store.email_of_user(db, user_id)
-        await throttle.spend(db, email, actor.ip, now)
-        checked = await factor_store.password_hash(db, user_id)
-        matches = await hasher.matches(checked, current_password)
+        await throttle.spend(db, known["email"], actor.ip, now)
+        matches = await hasher.matches(known["password_hash"], current_password)
     async with db.transaction() as tx:
-        user = await factor_store.lock_user(tx, user_id)
+        user = await store.lock_user(tx, user_id)
         factor = await factor_store.factor(tx, user_id, factor_id)
         if user is None or factor is None:
             raise FactorNotFound("the user has no such factor", field="id")
@@ -107,11 +98,12 @@ async def remove(
         if last:
             if not current_password:
                 raise PasswordRequired("needed for the last factor", field="current_password")
-            if not matches or user["password_hash"] != checked:
+            if not matches or user["password_hash"] != known["password_hash"]:
                 raise PasswordWrong("the password is wrong", field="current_password")
-            if len(unicodedata.normalize("NFKC", current_password)) < ALONE:
-                detail = f"a password alone needs {ALONE} characters"
-                raise PasswordTooShortAlone(detail, field="current_password", least=str(ALONE))
+            least = password_rules.least(has_second_factor=False)
+            if len(normal(current_password)) < least:
+                detail = f"a password alone needs {least} characters"
+                raise PasswordTooShortAlone(detail, field="current_password", least=str(least))
             await factor_store.set_recovery_codes(tx, user_id, [])
         if matches:
             await throttle.restore(tx, user["email"])

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.chassis.db import Row
 from services.chassis.errors import Unauthenticated
-from services.identity import factor_store, proofs, secret, security_keys, sessions, throttle
+from services.identity import factor_store, proofs, secret, security_keys, sessions, store, throttle
 from services.identity.app import App
 from services.identity.proofs import Proof
 from services.identity.sessions import NewSession
@@ -31,7 +31,7 @@ async def get(app: App, pending_secret: str, now: datetime) -> tuple[Row, list[s
 async def begin_assertion(app: App, pending_secret: str, ip: str, now: datetime) -> str:
     """What one of the user's keys is to sign; SignInExpired, NoSecurityKey, SignInThrottled."""
     pending = await _find(app, pending_secret, now)
-    await throttle.spend_of_ip(app.db, ip, now)
+    await throttle.spend_challenge(app.db, ip, now)
     return await security_keys.begin_assertion(
         app.db, app.relying_party, pending["user_id"], now, pending_sign_in_id=pending["id"]
     )
@@ -42,10 +42,10 @@ async def complete(
 ) -> NewSession:
     """Opens the session, once; SignInExpired, CodeWrong, SecurityKeyRefused, SignInThrottled."""
     pending = await _find(app, pending_secret, now)
-    await proofs.pay(app, pending["user_id"], proof, ip, now)
+    await proofs.pay(app, pending["email"], proof, ip, now)
     made = None
     async with app.db.transaction() as tx:
-        user = await factor_store.lock_user(tx, pending["user_id"])
+        user = await store.lock_user(tx, pending["user_id"])
         # Under the lock: another redemption, or a new password, may have ended it meanwhile.
         if user is None or not await factor_store.spend_try(tx, pending["id"]):
             raise SignInExpired("sign in again")
@@ -76,7 +76,7 @@ async def cancel(app: App, pending_secret: str) -> None:
 
 async def begin_passkey(app: App, ip: str, now: datetime) -> str:
     """What any passkey is to sign; SignInThrottled, SecurityKeysUnavailable."""
-    await throttle.spend_of_ip(app.db, ip, now)
+    await throttle.spend_challenge(app.db, ip, now)
     return await security_keys.begin_assertion(app.db, app.relying_party, None, now)
 
 
@@ -87,7 +87,7 @@ async def complete_passkey(app: App, assertion: str, *, ip: str, user_agent: str
         raise PasskeyRefused("no passkey's answer")
     async with app.db.transaction() as tx:
         key = await factor_store.security_key(tx, read.credential.raw_id)
-        user = await factor_store.lock_user(tx, key["user_id"]) if key else None
+        user = await store.lock_user(tx, key["user_id"]) if key else None
         if user is None:
             raise PasskeyRefused("nobody has this passkey")
         if await security_keys.accept(tx, app.relying_party, user["id"], read, now):

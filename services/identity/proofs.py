@@ -22,10 +22,10 @@ class Proof:
 FIELDS = {totp.KIND: "code", recovery_codes.KIND: "recovery_code", security_keys.KIND: "assertion"}
 
 
-async def pay(app: App, user_id: UUID, proof: Proof, ip: str, now: datetime) -> None:
+async def pay(app: App, email: str, proof: Proof, ip: str, now: datetime) -> None:
     """Pays for a guess, before the proof is looked at; SignInThrottled. A key's answer cannot be guessed."""
     if proof.kind != security_keys.KIND:
-        await throttle.spend_on_factor(app.db, user_id, proof.kind, ip, now)
+        await throttle.spend(app.db, email, ip, now, throttle.CODES[proof.kind])
 
 
 async def accept(
@@ -57,8 +57,8 @@ async def accept(
         )
     else:
         good = await recovery_codes.accept(tx, app.post, user, proof.value, ip, now)
-    if good:
-        await throttle.restore_factor(tx, user["id"], proof.kind)
+    if good and proof.kind in throttle.CODES:
+        await throttle.restore(tx, user["email"], throttle.CODES[proof.kind])
     return good
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError
-from services.identity import factor_store, secret, sessions
+from services.identity import factor_store, secret, sessions, store
 from services.identity.emails import Post
 from services.identity.letters import Letter
 
@@ -42,7 +42,7 @@ async def regenerate(db: Database, post: Post, actor: Actor, now: datetime) -> l
     """New codes for the user; NoFactor."""
     user_id, _ = sessions.own(actor)
     async with db.transaction() as tx:
-        user = await factor_store.lock_user(tx, user_id)
+        user = await store.lock_user(tx, user_id)
         if user is None or not await factor_store.count(tx, user_id):
             raise NoFactor("there is no second factor that they could stand in for")
         codes = await make(tx, user, actor.ip, now)

@@ -1,12 +1,9 @@
 """Security keys and passkeys: WebAuthn Level 3, as a second factor or, with the user verified by the key, alone."""
 
-import ipaddress
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import webauthn
@@ -32,6 +29,7 @@ from services.chassis.errors import Conflict, DomainError, Invalid
 from services.identity import factor_store, factors, sessions
 from services.identity.emails import Post
 from services.identity.factors import Added
+from services.identity.relying_party import RelyingParty
 
 log = logging.getLogger(__name__)
 KIND = "security_key"
@@ -40,12 +38,6 @@ LIFE = timedelta(minutes=5)
 _MOST_ID_BYTES = 1023
 """WebAuthn, 7.1 step 25."""
 _MILLISECONDS = int(LIFE.total_seconds() * 1000)
-
-
-class SecurityKeysUnavailable(DomainError):
-    """The portal has no name that keys could be bound to: an IP address is none."""
-
-    reason = "SECURITY_KEYS_UNAVAILABLE"
 
 
 class SecurityKeyRefused(Invalid):
@@ -60,33 +52,6 @@ class SecurityKeyKnown(Conflict):
 
 class NoSecurityKey(DomainError):
     reason = "NO_SECURITY_KEY"
-
-
-@dataclass(frozen=True, slots=True)
-class RelyingParty:
-    """Who keys are bound to: `id` is a host name (None: security keys cannot be used), `origins` where pages are."""
-
-    id: str | None
-    origins: tuple[str, ...]
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """From origins with commas between them, "https://portal.example"; the first one's host is the id. ValueError."""
-        origins = tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
-        hosts = [urlsplit(origin).hostname for origin in origins]
-        for origin, host in zip(origins, hosts, strict=True):
-            parts = urlsplit(origin)
-            whole = f"{parts.scheme}://{parts.netloc}"
-            if not host or "@" in origin or whole != origin or parts.scheme not in {"http", "https"}:
-                raise ValueError(f"{origin} is no origin such as https://portal.example")
-        if not hosts or not hosts[0]:
-            raise ValueError("there must be one origin")
-        return cls(None if _is_address(hosts[0]) else hosts[0], origins)
-
-    def required_id(self) -> str:
-        if self.id is None:
-            raise SecurityKeysUnavailable("the portal's address is an IP address; set PASSKEY_ORIGINS")
-        return self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,11 +250,3 @@ def _descriptors(keys: Sequence[Row]) -> list[PublicKeyCredentialDescriptor]:
         )
         for key in keys
     ]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

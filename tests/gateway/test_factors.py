@@ -51,7 +51,7 @@ async def test_a_key_goes_to_the_browser_and_back_as_json(stand: Stand) -> None:
 
 
 async def test_what_is_sensitive_asks_to_confirm_first_and_counts_from_the_next_request(stand: Stand) -> None:
-    for locale, word in (("hu", "igazolja magát"), ("en", "Confirm who you are")):
+    for locale, word in (("hu", "erősítse meg"), ("en", "Confirm who you are")):
         stand.world.users["owner-token"].locale = locale
         stand.gateway.sessions._kept.clear()
         [error] = (await stand.data(BEGIN))["beginTotp"]["userErrors"]

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import factors_pb2_grpc, identity_pb2_grpc
+from portico.identity.v1 import factors_pb2_grpc, identity_pb2_grpc, oauth_pb2_grpc, passwords_pb2_grpc
 from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
@@ -19,9 +19,9 @@ from services.identity.emails import Post
 from services.identity.events import CONSUMES
 from services.identity.passwords import Hasher
 from services.identity.people import Profile
+from services.identity.relying_party import RelyingParty
 from services.identity.rpc import register
 from services.identity.sealing import Sealer
-from services.identity.security_keys import RelyingParty
 from tests.serving import Database, Serving, Stubs, serving
 
 SEALER = Sealer([bytes(32)])
@@ -47,8 +47,14 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             mailer=None,
         ),
         register=register,
-        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub, factors_pb2_grpc.FactorsServiceStub),
+        make_stub=Stubs.of(
+            identity_pb2_grpc.IdentityServiceStub,
+            factors_pb2_grpc.FactorsServiceStub,
+            oauth_pb2_grpc.OAuthServiceStub,
+            passwords_pb2_grpc.PasswordsServiceStub,
+        ),
         consumes=CONSUMES,
+        key=signing,
     ) as running:
         yield running
 
@@ -88,6 +94,13 @@ class Town:
             user_id = await users.create_user(tx, WEAK, email=email, password="helyes jelszó", name="Anna")
             contact_id = await contacts.add_contact(tx, system("test", account_id), user_id, role, **contact)
         return Member(account_id, user_id, contact_id, email, "helyes jelszó", role)
+
+    async def factor(self, member: Member) -> None:
+        """A second factor that is there, and that nobody can use."""
+        await self._db.execute(
+            "INSERT INTO factors (user_id, kind, name, sealed_secret, last_step) VALUES ($1, 'totp', 'x', '', 0)",
+            member.user_id,
+        )
 
     async def join(self, member: Member, account_id: UUID, role: str) -> None:
         """Makes somebody a contact of one more account."""

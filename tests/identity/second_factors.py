@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyotp
+import pytest
 
 from portico.identity.v1 import factors_pb2 as pb
 from services.chassis.actor import Actor
+from services.identity import throttle
 from tests.identity.authenticator import Authenticator
 from tests.identity.conftest import Member, Town
 from tests.identity.test_own_credentials import session_of
@@ -76,3 +78,10 @@ def step(secret: str, **proof: Any) -> pb.CompleteSignInRequest:
 async def forget_guesses(identity: Serving) -> None:
     """As if much time had gone by."""
     await identity.db.execute("DELETE FROM guesses")
+
+
+def allow_many(patch: pytest.MonkeyPatch) -> None:
+    """So that it is not the throttle that keeps all but one of many from being believed."""
+    many = throttle.Allowance(1000, throttle.PER_CODE.every)
+    for kind, known in throttle.CODES.items():
+        patch.setitem(throttle.CODES, kind, replace(known, per_address=many, per_ip=many))

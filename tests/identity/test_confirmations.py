@@ -12,10 +12,9 @@ import pytest
 from portico.common.v1 import common_pb2
 from portico.identity.v1 import factors_pb2 as pb
 from services.chassis.actor import Actor
-from services.identity import throttle
 from tests.identity.authenticator import Authenticator
 from tests.identity.conftest import Member, Town
-from tests.identity.second_factors import add_key, add_totp, pending, person, step
+from tests.identity.second_factors import add_key, add_totp, allow_many, pending, person, step
 from tests.identity.test_credentials import authenticated, read
 from tests.identity.test_sign_in import signed_in
 from tests.serving import Serving
@@ -102,7 +101,7 @@ async def test_a_code_used_to_sign_in_does_not_confirm_nor_the_reverse(identity:
 async def test_of_fifty_parallel_uses_exactly_one_confirms(
     identity: Serving, town: Town, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "PER_FACTOR", throttle.Allowance(1000, throttle.PER_FACTOR.every))
+    allow_many(monkeypatch)
     member, who = await person(identity, town)
     who = replace(who, ip="")
     app, codes = await add_totp(identity, who)

@@ -17,6 +17,7 @@ from tests.identity.conftest import SEALER, Member, Town
 from tests.identity.second_factors import (
     add_key,
     add_totp,
+    allow_many,
     challenge,
     forget_guesses,
     pending,
@@ -85,7 +86,7 @@ async def test_a_pending_sign_in_is_redeemed_once_however_many_try(identity: Ser
 async def test_of_fifty_parallel_uses_of_one_code_exactly_one_wins(
     identity: Serving, town: Town, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "PER_FACTOR", throttle.Allowance(1000, throttle.PER_FACTOR.every))
+    allow_many(monkeypatch)
     member, who = await person(identity, town)
     app, codes = await add_totp(identity, who)
     secrets = [await pending(identity, member) for _ in range(50)]
@@ -151,11 +152,11 @@ async def test_guesses_at_a_users_codes_are_throttled_over_all_its_sign_ins(iden
     member, who = await person(identity, town)
     app, codes = await add_totp(identity, who)
     reasons = []
-    for n in range(throttle.PER_FACTOR.burst + 2):
+    for n in range(throttle.PER_CODE.burst + 2):
         secret = await pending(identity, member)
         reasons += await outcomes(identity, [step(secret, code=f"{n:06}")])
     # Each refusal was asked for twice.
-    assert reasons.count("SIGN_IN_THROTTLED") == 2 + throttle.PER_FACTOR.burst // 2
+    assert reasons.count("SIGN_IN_THROTTLED") == 2 + throttle.PER_CODE.burst // 2
     secret = await pending(identity, member)
     assert await outcomes(identity, [step(secret, code=app.code())]) == ["SIGN_IN_THROTTLED"]
     # Whoever guesses at six digits locks nobody out who has a recovery code.

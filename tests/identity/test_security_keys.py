@@ -10,7 +10,7 @@ import pytest
 from portico.common.v1 import common_pb2
 from portico.identity.v1 import factors_pb2 as pb
 from services.chassis.actor import Actor
-from services.identity.security_keys import RelyingParty, SecurityKeysUnavailable
+from services.identity.relying_party import RelyingParty, SecurityKeysUnavailable
 from tests.identity.authenticator import Authenticator
 from tests.identity.conftest import Member, Town
 from tests.identity.second_factors import add_key, challenge, confirmed, pending, person, step
