@@ -11,7 +11,7 @@ from joserfc.jwk import OKPKey
 from services.chassis.actor import Actor, Grant, sign
 from services.chassis.db import Database, Row
 from services.chassis.errors import Unauthenticated
-from services.identity import access, credential_store, networks, secret, store
+from services.identity import access, contact_store, credential_store, networks, secret
 from services.identity.people import Contact, User
 from services.identity.sessions import IDLE
 
@@ -94,7 +94,7 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
         raise CredentialExpired("the credential has expired")
     if kind == "token" and not networks.reach(found["networks"], ip):
         raise TokenIpRefused("the token may not be used from this address")
-    contacts = await store.memberships(db, found["user_id"], found["contact_id"], now)
+    contacts = await contact_store.memberships(db, found["user_id"], found["contact_id"], now)
     if kind == "token" and not contacts:
         raise CredentialInvalid("the membership that the token was made in is over")
     used = found["last_used_at"]
@@ -102,6 +102,19 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
         await credential_store.touch(db, table, found["id"], now)
     user = User(found["user_id"], found["email"], found["name"], found["locale"])
     return Identity(user, [_membership(tokens, kind, found, contact, ip, now) for contact in contacts], kind)
+
+
+async def person(db: Database, credential: str, *, now: datetime) -> User:
+    """Who signed in with this session; CredentialInvalid for a token, and for a session that is not wholly the user's own:
+    one that an operator looks through, or that was given to an application."""
+    found = None
+    if credential.startswith(secret.SESSION):
+        found = await credential_store.session(db, secret.digest(credential))
+    if found is None or found["ended_at"] is not None or _expired("session", found, now):
+        raise CredentialInvalid("no such session")
+    if found["operator"] is not None or found["grants"] is not None or found["contact_id"] is not None:
+        raise CredentialInvalid("the session is not the user's own")
+    return User(found["user_id"], found["email"], found["name"], found["locale"])
 
 
 def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip: str, now: datetime) -> Membership:

@@ -5,6 +5,7 @@ import secrets
 
 SESSION = "ps_"
 TOKEN = "pt_"  # noqa: S105 - a prefix
+INVITATION = "pi_"
 
 
 def make(prefix: str) -> str:

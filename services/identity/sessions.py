@@ -13,7 +13,7 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import credential_store, secret, store, throttle
+from services.identity import contact_store, credential_store, secret, store, throttle
 from services.identity.passwords import Hasher
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ async def _tell_accounts(
     before: Mapping[str, object] | None = None,
 ) -> None:
     """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
-    for account_id, contact_id in await store.accounts_of_user(tx, user_id, now):
+    for account_id, contact_id in await contact_store.accounts_of_user(tx, user_id, now):
         if user is None:
             # Nobody has proven to be the user, so it is not the actor.
             actor = Actor(kind="system", id="identity", label="identity", account_id=account_id, ip=ip)

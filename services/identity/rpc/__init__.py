@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import accounts_pb2_grpc, identity_pb2_grpc
 from services.identity.app import App
+from services.identity.rpc.accounts import AccountsRpc
 from services.identity.rpc.identity import IdentityRpc
 
 
 def register(server: Any, app: App) -> None:
     """Adds every gRPC service of identity to the server."""
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(IdentityRpc(app), server)
+    accounts_pb2_grpc.add_AccountsServiceServicer_to_server(AccountsRpc(app), server)
