@@ -10,7 +10,9 @@ from gateway.graph import domains, prices
 from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
+from gateway.graph.contacts import ContactMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -63,5 +65,5 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, BillingMutations, ViewerMutations):
+class Mutation(DomainMutations, BillingMutations, ProfileMutations, ContactMutations, ViewerMutations):
     pass

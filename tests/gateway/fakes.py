@@ -87,6 +87,9 @@ def contact(
         account_number=f"P-{10000 + account}",
         account_name=f"Account {account}",
         role="custom",
+        state=identity_pb2.CONTACT_STATE_ACTIVE,
+        user=identity_pb2.User(id=uid(800 + account), email=f"c{account}@x.example", name="C", locale="en"),
+        email=f"c{account}@x.example",
         grants=grants,
         denied_fields=list(denied),
     )
