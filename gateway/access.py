@@ -177,17 +177,15 @@ class Fields:
 
     @classmethod
     def of(cls, schema: GraphQLSchema, table: Table) -> "Fields":
-        """Deniable is a nullable field, other than what every user has, of a type that carries an account's data:
-        without it the rest of the answer still stands."""
-        data = {coordinate.partition(".")[0] for coordinate, rule in table.items() if rule.permission}
+        """Deniable is a nullable field with a permission of its own: without it the rest of the answer still stands."""
         return cls(
             table,
             frozenset(
                 f"{type_.name}.{name}"
                 for type_ in schema.type_map.values()
-                if is_object_type(type_) and type_.name in data and type_.name not in ROOTS
+                if is_object_type(type_) and type_.name not in ROOTS
                 for name, one in type_.fields.items()
-                if not is_non_null_type(one.type) and not table[f"{type_.name}.{name}"].self_
+                if not is_non_null_type(one.type) and (rule := table.get(f"{type_.name}.{name}")) and rule.permission
             ),
         )
 

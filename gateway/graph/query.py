@@ -11,6 +11,7 @@ from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.contacts import ContactMutations
+from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
@@ -65,5 +66,5 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, BillingMutations, ProfileMutations, ContactMutations, ViewerMutations):
+class Mutation(DomainMutations, ZoneMutations, BillingMutations, ProfileMutations, ContactMutations, ViewerMutations):
     pass
