@@ -54,13 +54,14 @@ class Stubs:
 
 @dataclass(frozen=True)
 class Serving:
-    """`stub` is the service's; `db` a pool of the test's own on the same database."""
+    """`stub` is the service's, at `address`; `db` a pool of the test's own on the same database."""
 
     stub: Any
     db: db.Database
     app: Any
     key: OKPKey
     consumes: Mapping[str, consume.Consumer]
+    address: str
 
     def token(self, who: Actor) -> str:
         return actors.sign(who, self.key, datetime.now(UTC), timedelta(minutes=5))
@@ -159,7 +160,7 @@ async def serving(
         grpc.aio.insecure_channel(address) as channel,
     ):
         own = await db.connect(url, min_size=1, max_size=10)
-        yield Serving(make_stub(channel), own, apps[0], key, consumes)
+        yield Serving(make_stub(channel), own, apps[0], key, consumes, address)
         await own.close()
 
 

@@ -65,12 +65,12 @@ _POSTAL_CODES: Mapping[str, str] = {
 }
 _POSTAL_CODE_ELSEWHERE = r"[A-Z0-9]([A-Z0-9 -]{0,13}[A-Z0-9])?"
 # County codes of the tax authority's offices: 02-20 and 22-44; 51 is that of the largest taxpayers.
-_HU_TAX_NUMBER = re.compile(r"(\d{8})-?([1-5])-?(0[2-9]|1\d|20|2[2-9]|3\d|4[0-4]|51)")
+_HU_TAX_NUMBER = re.compile(r"(\d{8})-?([1-5])-?(0[2-9]|1\d|20|2[2-9]|3\d|4[0-4]|51)", re.ASCII)
 _GROUP_MEMBER = "4"
 """The VAT code of a group's member, whose EU VAT id is the group's."""
-_TAX_NUMBER_ELSEWHERE = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{2,28}[A-Z0-9]", re.IGNORECASE)
+_TAX_NUMBER_ELSEWHERE = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{2,28}[A-Z0-9]", re.ASCII | re.IGNORECASE)
 # RFC 5733's e164 type: country code, a dot, the number.
-_PHONE = re.compile(r"\+([1-9]\d{0,2})\.(\d{4,14})")
+_PHONE = re.compile(r"\+([1-9]\d{0,2})\.(\d{4,14})", re.ASCII)
 _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])"
@@ -218,7 +218,7 @@ def _phone(value: str, _profile: Profile) -> str:
 
 def _postal_code(value: str, profile: Profile) -> str:
     code = value.upper()
-    if code and not re.fullmatch(_POSTAL_CODES.get(profile.country, _POSTAL_CODE_ELSEWHERE), code):
+    if code and not re.fullmatch(_POSTAL_CODES.get(profile.country, _POSTAL_CODE_ELSEWHERE), code, re.ASCII):
         detail = f"{value!r} is no postal code of {profile.country}"
         raise PostalCodeInvalid(detail, field="postal_code", value=value, country=profile.country)
     return code

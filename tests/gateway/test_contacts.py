@@ -207,7 +207,7 @@ async def test_who_manages_contacts_asks_why_another_may_not(stand: Stand) -> No
     late.expires_at.FromJsonString("2026-01-01T00:00:00Z")
     stand.world.tokens = {}
     for token, one in zip(
-        ("owner-token", "a-token", "b", "c", "d"),
+        ("owner-token", "clerk-token", "b", "c", "d"),
         (contact(1, ALL), contact(1, ACCOUNTANT), invited, gone, late),
         strict=True,
     ):
@@ -223,7 +223,7 @@ async def test_who_manages_contacts_asks_why_another_may_not(stand: Stand) -> No
     ]
     assert stand.world.calls["identity.GetRights"] == 0
     own = '{ account { me { can(action: "dns.read") { allowed } } } }'
-    answer = (await stand.post(own, "a-token")).json()
+    answer = (await stand.post(own, "clerk-token")).json()
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 

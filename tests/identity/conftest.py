@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -67,6 +67,10 @@ class Member:
         held = grants or tuple(map(Grant, sorted(access.ROLES[self.role])))
         who = Actor("user", str(self.user_id), self.email, self.account_id, self.user_id, self.contact_id)
         return replace(who, ip="192.0.2.1", grants=held)
+
+    def confirmed(self, *grants: Grant) -> Actor:
+        """As in actor, of somebody who has just confirmed who it is."""
+        return replace(self.actor(*grants), confirmed_until=datetime.now(UTC) + timedelta(minutes=5))
 
 
 class Town:
