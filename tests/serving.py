@@ -138,9 +138,10 @@ async def serving(
     register: Callable[[Any, Any], None],
     make_stub: Callable[[grpc.aio.Channel], Any],
     consumes: Mapping[str, consume.Consumer],
+    key: OKPKey | None = None,
 ) -> AsyncIterator[Serving]:
-    """Runs the service for as long as the block lasts."""
-    key = OKPKey.generate_key("Ed25519")
+    """Runs the service for as long as the block lasts. It believes actor tokens that are signed with `key`."""
+    key = key or OKPKey.generate_key("Ed25519")
     jwks = folder / f"{service}.jwks"
     jwks.write_text(json.dumps(KeySet([key]).as_dict(private=False)))
     with socket.socket() as probe:

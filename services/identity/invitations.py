@@ -231,7 +231,9 @@ async def join(
     now: datetime,
 ) -> str:
     """Makes a new user with the invited address a contact and answers that address; EmailTaken, PasswordTooShort."""
-    await open_invitation(db, link, now)
+    row = await open_invitation(db, link, now)
+    if row["user_id"] is not None:
+        raise users.EmailTaken(f"{row['email']} is taken", field="email")
     name = profiles.one_line(name, "name")
     _check_password(password)
     async with db.transaction() as tx:

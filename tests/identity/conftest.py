@@ -47,6 +47,7 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
         register=register,
         make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub, accounts_pb2_grpc.AccountsServiceStub),
         consumes=CONSUMES,
+        key=signing,
     ) as running:
         yield running
 
