@@ -14,11 +14,12 @@ from portico.identity.v1 import accounts_pb2, identity_pb2
 
 
 class Action(NamedTuple):
-    """What is asked about: a permission, or what a field or mutation needs."""
+    """What is asked about: a permission, or what a field or mutation needs. `personal`: no program may."""
 
     coordinate: str
     permission: Permission | None
-    step_up: bool
+    step_up: bool = False
+    personal: bool = False
 
 
 class Subject(NamedTuple):
@@ -35,7 +36,7 @@ async def of_caller(acting: Acting, action: str, subject: str | None) -> Permit:
     about = await _subject(acting, subject)
     blockers: list[Blocker] = []
     allowed = wanted.permission is None or acting.policy.allows(wanted.permission, about.key)
-    if wanted.step_up or not allowed or wanted.coordinate in acting.policy.denied_fields:
+    if wanted.personal or not allowed or wanted.coordinate in acting.policy.denied_fields:
         rights = await _rights(acting)
         blockers = _of_rights(acting, rights.contact, wanted, about)
         if not blockers:
@@ -59,12 +60,14 @@ def _action(acting: Acting, action: str) -> Action:
     """A permission ("dns.write"), a mutation ("requestAuthCode") or a coordinate ("Domain.zone")."""
     for permission in Permission:
         if permission.value == action:
-            return Action("", permission, False)
+            return Action("", permission)
     table = acting.request.fields.table
     for coordinate in (action, f"Mutation.{action}"):
         rule = table.get(coordinate)
         if rule is not None:
-            return Action(coordinate, rule.permission or None, bool(rule.step_up))
+            # What changes the user itself is refused to its tokens.
+            personal = bool(rule.step_up) or (bool(rule.self_) and coordinate.startswith("Mutation."))
+            return Action(coordinate, rule.permission or None, bool(rule.step_up), personal)
     raise Problem("BAD_USER_INPUT", message="UNKNOWN_ACTION", action=repr(action[:60]))
 
 
@@ -139,7 +142,7 @@ def _of_credential(
     if wanted.permission is not None and not _holds(rights.credential_grants, wanted.permission, about.key):
         values = {"permission": wanted.permission.value}
         return [_blocker(acting, BlockerCode.TOKEN_NARROWER, values, "createApiToken", about.node)]
-    if wanted.step_up and rights.credential_kind != "user":
+    if wanted.personal and rights.credential_kind != "user":
         return [_blocker(acting, BlockerCode.TOKEN_MAY_NOT, {}, None, about.node)]
     if wanted.step_up and not rights.HasField("confirmed_until"):
         return [_blocker(acting, BlockerCode.STEP_UP_REQUIRED, {}, "confirmIdentity", about.node)]

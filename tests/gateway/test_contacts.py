@@ -176,9 +176,12 @@ async def test_what_is_allowed_costs_no_question_to_identity(stand: Stand) -> No
 async def test_a_token_is_told_that_its_maker_may_more_or_that_a_person_must(stand: Stand) -> None:
     stand.world.person("some-token", contact(1, ["billing.read", "contacts.manage"]))
     stand.world.explain(contact(1, ALL), kind="token", held=["billing.read", "contacts.manage"])
-    codes = {action: await can(stand, action) for action in ("dns.write", "inviteContact", "billing.read")}
+    codes = {
+        action: await can(stand, action) for action in ("dns.write", "inviteContact", "createApiToken", "billing.read")
+    }
     assert [b["code"] for b in codes["dns.write"]["blockers"]] == ["TOKEN_NARROWER"]
-    assert [b["code"] for b in codes["inviteContact"]["blockers"]] == ["TOKEN_MAY_NOT"]
+    for personal in ("inviteContact", "createApiToken"):
+        assert [b["code"] for b in codes[personal]["blockers"]] == ["TOKEN_MAY_NOT"]
     assert codes["billing.read"]["allowed"]
 
 

@@ -537,9 +537,7 @@ class Account(_message.Message):
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
-    def locks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldLock]:
-        """In answers about one's own account; not in events."""
-
+    def locks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldLock]: ...
     def __init__(
         self,
         *,
