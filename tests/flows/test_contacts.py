@@ -30,8 +30,8 @@ async def test_an_owner_keeps_its_data_and_people(portal: Portal) -> None:
     version = profile["version"]
     changed = (await ask(CHANGE, i={"ifVersion": version, "city": "Pécs"}))["updateAccountProfile"]
     assert changed["account"]["profile"] == {"version": version + 1, "city": "Pécs"}
-    for given, code in (({"ifVersion": version, "city": "Győr"}, "CONFLICT"), ({"name": "Más Kft."}, "FIELD_LOCKED")):
-        refused = (await ask(CHANGE, i={"ifVersion": version + 1} | given))["updateAccountProfile"]
+    for wrong, code in (({"ifVersion": version, "city": "Győr"}, "CONFLICT"), ({"name": "Más Kft."}, "FIELD_LOCKED")):
+        refused = (await ask(CHANGE, i={"ifVersion": version + 1} | wrong))["updateAccountProfile"]
         assert [error["code"] for error in refused["userErrors"]] == [code]
 
     domains = await ask("{ account { domains(first: 1) { nodes { id } } me { id } roles { name } } }")
