@@ -88,7 +88,7 @@ class Rights:
             "role": self.role,
             "grants": access.dump(self.grants),
             "denied_fields": list(self.denied_fields),
-            "expires_at": self.expires_at,
+            "expires_at": self.expires_at and self.expires_at.isoformat(),
         }
 
 

@@ -37,13 +37,14 @@ async def add(
 
 
 async def by_secret(q: Queryable, secret_hash: bytes) -> Row | None:
-    """With its account, its contact, who sent it, and whether somebody signs in with its address."""
+    """With its account, its contact, who sent it (unless revoked since), and who signs in with its address."""
     return await q.fetchrow(
         """SELECT i.*, a.name AS account_name, a.number AS account_number, c.role, c.expires_at AS contact_expires_at,
                   u.id AS inviter_user_id, u.name AS inviter_name, u.email AS inviter_email, u.locale AS inviter_locale,
                   o.id AS user_id
            FROM invitations i JOIN contacts c ON c.id = i.contact_id JOIN accounts a ON a.id = i.account_id
-                LEFT JOIN contacts s ON s.id = i.inviter_id LEFT JOIN users u ON u.id = s.user_id
+                LEFT JOIN contacts s ON s.id = i.inviter_id AND s.revoked_at IS NULL
+                LEFT JOIN users u ON u.id = s.user_id
                 LEFT JOIN users o ON o.email = i.email
            WHERE i.secret_hash = $1""",
         secret_hash,

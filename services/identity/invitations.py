@@ -90,7 +90,8 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who is invited. `locale` is that of the mail, and of the user that may come of it; `message` the inviter's own."""
+    """Who is invited. `locale` is that of the mail, whatever a user with the address reads: who invites must not learn
+    whether there is one. `message` is the inviter's own."""
 
     email: str
     name: str
@@ -146,15 +147,13 @@ async def invite(
         )
         assert contact_id is not None
         link = secret.make(secret.INVITATION)
-        # A user reads its own language.
-        locale = known["locale"] if known else guest.locale
         await invitation_store.add(
             tx,
             contact_id,
             actor.account_id,
             guest.email,
             guest.name,
-            locale,
+            guest.locale,
             guest.message,
             actor.contact_id,
             secret.digest(link),

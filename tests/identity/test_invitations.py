@@ -322,10 +322,21 @@ async def test_a_new_user_needs_a_name_and_a_password_that_holds(identity: Servi
     await identity.call(None, "JoinByInvitation", join(token))
 
 
-async def test_a_user_is_written_to_in_its_own_language(identity: Serving, town: Town) -> None:
-    owner = await town.member()
-    guest = await town.member()
+async def test_the_mail_does_not_tell_whether_the_address_is_a_users(identity: Serving, town: Town) -> None:
+    owner, guest = await town.member(), await town.member()
     await identity.db.execute("UPDATE users SET locale = 'en' WHERE id = $1", guest.user_id)
-    await invited(identity, owner, email=guest.email, locale="hu")
-    [(_, body)] = await mails(identity, guest)
-    assert "invites you" in body
+    unknown = await invited(identity, owner)
+    known = await invited(identity, owner, email=guest.email)
+    told = [await mails(identity, replace(guest, email=contact.email)) for contact in (unknown, known)]
+    assert told[1][0][1] == told[0][0][1].replace(unknown.email, known.email)
+
+
+async def test_a_revoked_inviter_hears_no_more_of_the_account(identity: Serving, town: Town) -> None:
+    owner = await town.member()
+    other = await town.member("owner", owner.account_id)
+    token = await link(identity, await invited(identity, other))
+    revoke = accounts_pb2.RevokeContactRequest(id=str(other.contact_id))
+    await identity.call(owner.confirmed(), "RevokeContact", revoke)
+    assert (await identity.call(None, "GetInvitation", look(token))).inviter_name == ""
+    await identity.call(None, "JoinByInvitation", join(token))
+    assert [letter for letter, _ in await mails(identity, other)] == ["access_ended"]
