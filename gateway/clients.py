@@ -13,7 +13,7 @@ from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
 from portico.domains.v1 import domains_pb2_grpc, zones_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
-from portico.identity.v1 import accounts_pb2_grpc, identity_pb2_grpc
+from portico.identity.v1 import accounts_pb2_grpc, identity_pb2_grpc, passwords_pb2_grpc
 from portico.tickets.v1 import tickets_pb2_grpc
 from services.chassis import telemetry
 
@@ -47,6 +47,7 @@ class Clients:
     channels: Mapping[str, grpc.aio.Channel]
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
     accounts: "accounts_pb2_grpc.AccountsServiceAsyncStub"
+    passwords: "passwords_pb2_grpc.PasswordsServiceAsyncStub"
     domains: "domains_pb2_grpc.DomainsServiceAsyncStub"
     zones: "zones_pb2_grpc.ZonesServiceAsyncStub"
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
@@ -61,6 +62,7 @@ class Clients:
             channels,
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
             accounts_pb2_grpc.AccountsServiceStub(channels["identity"]),
+            passwords_pb2_grpc.PasswordsServiceStub(channels["identity"]),
             domains_pb2_grpc.DomainsServiceStub(channels["domains"]),
             zones_pb2_grpc.ZonesServiceStub(channels["domains"]),
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),

@@ -13,6 +13,7 @@ from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.passwords import PasswordMutations
 from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
@@ -66,5 +67,13 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, ZoneMutations, BillingMutations, ProfileMutations, ContactMutations, ViewerMutations):
+class Mutation(
+    DomainMutations,
+    ZoneMutations,
+    BillingMutations,
+    ProfileMutations,
+    ContactMutations,
+    ViewerMutations,
+    PasswordMutations,
+):
     pass

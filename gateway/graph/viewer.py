@@ -10,6 +10,7 @@ from gateway.graph.common import DateTime, UserError, moment, moment_of
 from gateway.graph.contacts import Contact, Grant, grants_of
 from gateway.graph.identity import User
 from gateway.graph.mutations import Wrong, moment_given, mutation
+from gateway.graph.vpn import VpnAccess, vpn_access
 from portico.identity.v1 import accounts_pb2, identity_pb2
 
 
@@ -92,6 +93,9 @@ class Viewer:
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."
     )
+    vpn_access: VpnAccess | None = field(
+        SELF, vpn_access, description="Null without a VPN password. An API token is shown none."
+    )
 
     @staticmethod
     def of(request: Request) -> "Viewer":
@@ -169,7 +173,7 @@ async def revoke_session(acting: Acting, input_: RevokeSessionInput) -> ViewerPa
 
 
 async def create_api_token(acting: Acting, input_: CreateApiTokenInput) -> ApiTokenPayload:
-    """Makes an API token of the user's membership in an account. Only a session may, not another token."""
+    """Makes an API token of the user's membership in an account. For a person who has just confirmed who they are."""
     ips = input_.ips or []
     at_most(input_.permissions, len(Permission), "input.permissions")
     at_most(ips, 20, "input.ips")
@@ -209,6 +213,8 @@ async def set_default_account(acting: Acting, input_: SetDefaultAccountInput) ->
 @strawberry.type
 class ViewerMutations:
     revoke_session: ViewerPayload = mutation(None, revoke_session, RevokeSessionInput, ViewerPayload)
-    create_api_token: ApiTokenPayload = mutation(None, create_api_token, CreateApiTokenInput, ApiTokenPayload)
+    create_api_token: ApiTokenPayload = mutation(
+        None, create_api_token, CreateApiTokenInput, ApiTokenPayload, step_up=True
+    )
     set_default_account: ViewerPayload = mutation(None, set_default_account, SetDefaultAccountInput, ViewerPayload)
     revoke_api_token: ViewerPayload = mutation(None, revoke_api_token, RevokeApiTokenInput, ViewerPayload)

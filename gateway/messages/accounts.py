@@ -1,7 +1,6 @@
 """The subscriber's data, its contacts and their rights."""
 
 EN: dict[str, str] = {
-    "STEP_UP_REQUIRED": "Confirm who you are first; that counts for five minutes.",
     "FIELD_LOCKED": "This field is locked. Open a ticket to have it changed.",
     "FIELD_REQUIRED": "{name} cannot be empty.",
     "TEXT_INVALID": "Line breaks and control characters are not allowed here.",
@@ -45,7 +44,6 @@ EN: dict[str, str] = {
     "INVITATION_UNKNOWN": "This link is not valid. If you were invited again since, use the latest mail.",
     "INVITATION_EXPIRED": "The invitation has run out. Ask whoever invited you to send it again.",
     "INVITATION_FOR_OTHER": "The invitation is for {email}.",
-    "PASSWORD_TOO_SHORT": "The password must have at least {min} characters.",
     "EMAIL_TAKEN": "Somebody signs in with this address already; sign in to accept.",
     "TOKEN_NARROWER": "You hold {permission}, but the token that you use does not.",
     "ROLE_OWNER": "Owner",
@@ -61,7 +59,6 @@ EN: dict[str, str] = {
 }
 
 HU: dict[str, str] = {
-    "STEP_UP_REQUIRED": "Előbb erősítse meg a személyazonosságát; ez öt percig érvényes.",
     "FIELD_LOCKED": "Ez a mező zárolt. Módosításához nyisson hibajegyet.",
     "FIELD_REQUIRED": "Nem maradhat üresen: {name}.",
     "TEXT_INVALID": "Sortörés és vezérlőkarakter itt nem használható.",
@@ -105,7 +102,6 @@ HU: dict[str, str] = {
     "INVITATION_UNKNOWN": "Ez a hivatkozás nem érvényes. Ha azóta új meghívást kapott, a legutóbbi levelet használja.",
     "INVITATION_EXPIRED": "A meghívás lejárt. Kérje meg a meghívóját, hogy küldje el újra.",
     "INVITATION_FOR_OTHER": "A meghívás címzettje: {email}.",
-    "PASSWORD_TOO_SHORT": "A jelszó legalább {min} karakter legyen.",
     "EMAIL_TAKEN": "Ezzel a címmel már van felhasználó; az elfogadáshoz jelentkezzen be.",
     "TOKEN_NARROWER": "Önnek van {permission} jogosultsága, de a használt tokennek nincs.",
     "ROLE_OWNER": "Tulajdonos",

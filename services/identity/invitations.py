@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from services.chassis import audit, idempotency
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Database, Queryable, Row, Tx
-from services.chassis.errors import Conflict, DomainError, Exhausted, Invalid, NotFound, PermissionDenied
+from services.chassis.errors import Conflict, DomainError, Exhausted, NotFound, PermissionDenied
 from services.identity import (
     access,
     account_store,
@@ -22,6 +22,7 @@ from services.identity import (
     contacts,
     credentials,
     invitation_store,
+    password_rules,
     profiles,
     secret,
     store,
@@ -74,10 +75,6 @@ class InvitationForOther(DomainError):
 
     reason = "INVITATION_FOR_OTHER"
     status = grpc.StatusCode.PERMISSION_DENIED
-
-
-class PasswordTooShort(Invalid):
-    reason = "PASSWORD_TOO_SHORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +226,13 @@ async def join(
     ip: str,
     now: datetime,
 ) -> str:
-    """Makes a new user with the invited address a contact and answers that address; EmailTaken, PasswordTooShort."""
+    """Makes a new user with the invited address a contact and answers that address; EmailTaken, or what password_rules.py
+    says."""
     row = await open_invitation(db, link, now)
     if row["user_id"] is not None:
         raise users.EmailTaken(f"{row['email']} is taken", field="email")
     name = profiles.one_line(name, "name")
-    _check_password(password)
+    password_rules.check(password, email=row["email"], name=name, has_second_factor=False)
     async with db.transaction() as tx:
         row = await _locked(tx, link, now)
         user_id = await users.create_user(tx, hasher, email=row["email"], password=password, name=name, locale=locale)
@@ -261,11 +259,6 @@ def _text(message: str) -> str:
     if not all(line.isprintable() for line in lines):
         raise profiles.TextInvalid("must be text", field="message")
     return "\n".join(lines)
-
-
-def _check_password(password: str) -> None:
-    if len(password) < 15:
-        raise PasswordTooShort("at least 15 characters", field="password", min="15")
 
 
 async def _check_room(tx: Tx, account_id: UUID, email: str, known: Row | None, now: datetime) -> None:

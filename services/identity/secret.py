@@ -6,6 +6,7 @@ import secrets
 SESSION = "ps_"
 TOKEN = "pt_"  # noqa: S105 - a prefix
 INVITATION = "pi_"
+RESET = "pr_"
 
 
 def make(prefix: str) -> str:

@@ -1,5 +1,5 @@
-"""All SQL of users, guesses and e-mails. That of accounts, contacts, invitations, sessions and tokens, and of the event log
-stands in the files named after them."""
+"""All SQL of users, guesses and e-mails. That of accounts, contacts, invitations, sessions and tokens, passwords' links and
+the event log stands in the files named after them."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -30,7 +30,19 @@ async def email_of_user(q: Queryable, user_id: UUID) -> str:
 
 
 async def user_by_email(q: Queryable, email: str) -> Row | None:
-    return await q.fetchrow("SELECT id, email, locale, password_hash FROM users WHERE email = $1::text::citext", email)
+    return await q.fetchrow(
+        "SELECT id, email, name, locale, password_hash FROM users WHERE email = $1::text::citext", email
+    )
+
+
+async def user(q: Queryable, user_id: UUID) -> Row:
+    row = await q.fetchrow(
+        """SELECT id, email, name, locale, password_hash,
+                  EXISTS (SELECT FROM factors WHERE user_id = users.id) AS has_factor FROM users WHERE id = $1""",
+        user_id,
+    )
+    assert row is not None
+    return row
 
 
 async def lock_password(tx: Tx, user_id: UUID) -> str | None:
@@ -59,17 +71,18 @@ async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest:
     return whole_at
 
 
-async def forget_guesses(tx: Tx, key: str) -> None:
-    await tx.execute("DELETE FROM guesses WHERE key = $1", key)
+async def forget_guesses(q: Queryable, key: str) -> None:
+    await q.execute("DELETE FROM guesses WHERE key = $1", key)
 
 
 # -- housekeeping
 
 
 async def purge(q: Queryable, now: datetime, sessions_before: datetime) -> None:
-    """Forgets guesses that no longer count and sessions long over."""
+    """Forgets guesses that no longer count, sessions long over and reset links that have run out."""
     await q.execute("DELETE FROM guesses WHERE whole_at < $1", now)
     await q.execute("DELETE FROM sessions WHERE expires_at < $1", sessions_before)
+    await q.execute("DELETE FROM password_resets WHERE expires_at < $1", now)
 
 
 # -- e-mails

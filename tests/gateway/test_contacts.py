@@ -4,8 +4,8 @@ from typing import Any
 
 from gateway.access import Fields
 from portico.identity.v1 import identity_pb2
+from services.chassis.actor import StepUpRequired
 from services.chassis.errors import DomainError
-from services.chassis.grpc import StepUpRequired
 from tests.gateway.conftest import Stand, gid
 from tests.gateway.fakes import ACCOUNTANT, ALL, contact, uid
 
@@ -238,7 +238,9 @@ async def test_a_refusal_of_identity_is_told_in_the_readers_language(stand: Stan
     stand.world.person("hu-token", contact(1, ALL), locale="hu")
     stand.world.broken["identity.InviteContact"] = StepUpRequired("confirm")
     answer = (await stand.data(INVITE, "hu-token", variables=asked()))["inviteContact"]
-    assert [(e["code"], "öt percig" in e["message"]) for e in answer["userErrors"]] == [("STEP_UP_REQUIRED", True)]
+    assert [(e["code"], "személyazonosságát" in e["message"]) for e in answer["userErrors"]] == [
+        ("STEP_UP_REQUIRED", True)
+    ]
     stand.world.broken["identity.RevokeContact"] = _LastOwner("last", field="id")
     revoke = (
         "mutation ($i: ID!) { revokeContact(input: {id: $i}) { contact { id } userErrors { code field message } } }"

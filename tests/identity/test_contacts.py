@@ -254,7 +254,9 @@ async def test_another_accounts_contact_is_not_found(identity: Serving, town: To
 
 
 @pytest.mark.parametrize(
-    "given", [{"role": "technical"}, {"expires_at": soon()}, {"denied": ["Domain.zone"]}, None], ids=str
+    "given",
+    [{"role": "technical"}, {"expires_at": soon()}, {"denied": ["Domain.zone"]}, None],
+    ids=["demoted", "expired", "limited", "revoked"],
 )
 async def test_the_last_owner_stays_whole(identity: Serving, town: Town, given: dict[str, Any] | None) -> None:
     owner = await town.member()
