@@ -54,14 +54,14 @@ class Stubs:
 
 @dataclass(frozen=True)
 class Serving:
-    """`stub` is the service's, at `address`; `db` a pool of the test's own on the same database."""
+    """`stub` is the service's; `db` a pool of the test's own on the same database; `address` is where it listens."""
 
+    address: str
     stub: Any
     db: db.Database
     app: Any
     key: OKPKey
     consumes: Mapping[str, consume.Consumer]
-    address: str
 
     def token(self, who: Actor) -> str:
         return actors.sign(who, self.key, datetime.now(UTC), timedelta(minutes=5))
@@ -145,7 +145,7 @@ async def serving(
     consumes: Mapping[str, consume.Consumer],
     key: OKPKey | None = None,
 ) -> AsyncIterator[Serving]:
-    """Runs the service for as long as the block lasts. It believes actor tokens that are signed with `key`."""
+    """Runs the service for as long as the block lasts; `key` signs the actor tokens that it believes."""
     key = key or OKPKey.generate_key("Ed25519")
     jwks = folder / f"{service}.jwks"
     jwks.write_text(json.dumps(KeySet([key]).as_dict(private=False)))
@@ -166,7 +166,7 @@ async def serving(
         grpc.aio.insecure_channel(address) as channel,
     ):
         own = await db.connect(url, min_size=1, max_size=10)
-        yield Serving(make_stub(channel), own, apps[0], key, consumes, address)
+        yield Serving(address, make_stub(channel), own, apps[0], key, consumes)
         await own.close()
 
 

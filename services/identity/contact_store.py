@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
 from services.identity import access
-from services.identity.people import Contact, Invitation, User
+from services.identity.people import NOBODY, Contact, Invitation, User
 
 _CONTACT = """SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
                      c.denied_fields, c.created_at, c.expires_at, c.revoked_at, c.user_id,
@@ -177,7 +177,7 @@ def _contact(row: Row) -> Contact:
         row["account_id"],
         row["account_number"],
         row["account_name"],
-        User(row["user_id"], row["email"] or "", row["name"] or "", row["locale"] or "hu"),
+        User(row["user_id"] or NOBODY, row["email"] or "", row["name"] or "", row["locale"] or "hu"),
         row["role"],
         access.load(row["grants"]),
         tuple(row["denied_fields"]),

@@ -179,7 +179,7 @@ async def update(
             before=_differing(old, new),
             after=_differing(new, old),
         )
-        if before.user.id is not None:
+        if before.joined:
             await post.write(tx, _rights_changed(actor, after, now), now)
     return after
 
@@ -195,15 +195,14 @@ async def revoke(db: Database, post: Post, actor: Actor, scope: Scope, contact_i
         await _keep_an_owner(tx, before, after)
         await contact_store.revoke(tx, contact_id, now)
         await invitation_store.end(tx, contact_id, "withdrawn", now)
-        invited = before.user.id is None
         await audit.record(
             tx,
             actor,
-            "contact.invitation_withdrawn" if invited else "contact.revoked",
+            "contact.revoked" if before.joined else "contact.invitation_withdrawn",
             subject=("Contact", contact_id, before.user.email),
             before=Rights.of(before).told(),
         )
-        if not invited:
+        if before.joined:
             await post.write(tx, _access_ended(actor, after), now)
         ended = await contact_store.contact(tx, actor.account_id, contact_id, None)
         assert ended is not None

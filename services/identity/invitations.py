@@ -292,7 +292,6 @@ async def _locked(tx: Tx, link: str, now: datetime) -> Row:
 
 async def _join(tx: Tx, post: Post, row: Row, user: User, ip: str, now: datetime) -> None:
     account_id, contact_id = row["account_id"], row["contact_id"]
-    assert user.id is not None
     if await contact_store.has_contact(tx, account_id, user.id):
         raise AlreadyContact("the user is a contact of the account already", email=user.email)
     await contact_store.set_user(tx, contact_id, user.id)

@@ -8,12 +8,15 @@ from uuid import UUID
 from services.chassis.actor import Grant
 from services.identity import access
 
+NOBODY = UUID(int=0)
+"""The id of the user of a contact that nobody has joined yet: an invitation."""
+
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A login identity; `locale` is "hu" or "en". Without an id: somebody invited who is no user yet, or none here."""
+    """A login identity; `locale` is "hu" or "en"."""
 
-    id: UUID | None
+    id: UUID
     email: str
     name: str
     locale: str
@@ -75,13 +78,18 @@ class Contact:
     revoked_at: datetime | None = None
     invitation: Invitation | None = None
 
+    @property
+    def joined(self) -> bool:
+        """Whether there is a user; before, `user` says what the invitation does."""
+        return self.user.id != NOBODY
+
     def state(self, now: datetime) -> str:
         """ "invited", "active", "expired" (it, or its invitation) or "revoked"."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at is not None and self.expires_at <= now:
             return "expired"
-        if self.user.id is None:
+        if not self.joined:
             return "expired" if self.invitation is None or self.invitation.expires_at <= now else "invited"
         return "active"
 
@@ -96,5 +104,5 @@ class Contact:
     @property
     def keeps_account(self) -> bool:
         """Whether it is an owner for good and with every right: one such contact stays in each account."""
-        lasting = self.user.id is not None and self.revoked_at is None and self.expires_at is None
+        lasting = self.joined and self.revoked_at is None and self.expires_at is None
         return lasting and self.role == "owner" and not self.denied_fields

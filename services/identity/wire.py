@@ -55,7 +55,7 @@ def contact_to_pb(contact: Contact, grants: Iterable[Grant], now: datetime) -> p
         account_id=str(contact.account_id),
         account_number=contact.account_number,
         account_name=contact.account_name,
-        user=None if contact.user.id is None else user_to_pb(contact.user),
+        user=user_to_pb(contact.user) if contact.joined else None,
         role=contact.role,
         grants=map(grant_to_pb, grants),
         denied_fields=contact.denied_fields,

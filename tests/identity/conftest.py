@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import accounts_pb2_grpc, identity_pb2_grpc, passwords_pb2_grpc
+from portico.identity.v1 import accounts_pb2_grpc, identity_pb2_grpc, oauth_pb2_grpc, passwords_pb2_grpc
 from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
@@ -48,6 +48,7 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
         make_stub=Stubs.of(
             identity_pb2_grpc.IdentityServiceStub,
             accounts_pb2_grpc.AccountsServiceStub,
+            oauth_pb2_grpc.OAuthServiceStub,
             passwords_pb2_grpc.PasswordsServiceStub,
         ),
         consumes=CONSUMES,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.chassis.actor import Grant
 from services.chassis.errors import DomainError
 from services.identity import access, contacts
-from services.identity.people import Contact, User
+from services.identity.people import NOBODY, Contact, User
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 OBJECTS = [UUID(int=n) for n in range(3)]
@@ -122,7 +122,7 @@ def test_only_an_owner_for_good_and_without_denials_keeps_an_account(one: Contac
 
 
 def test_the_operator_gives_anything() -> None:
-    owner = Contact(UUID(int=9), UUID(int=8), "P-1", "A", User(None, "a@x.example", "", "hu"), "owner", (), (), NOW)
+    owner = Contact(UUID(int=9), UUID(int=8), "P-1", "A", User(NOBODY, "a@x.example", "", "hu"), "owner", (), (), NOW)
     contacts.check_giver(None, None, owner, NOW)
 
 

@@ -140,6 +140,7 @@ def _session(row: Row, current: UUID | None) -> pb.Session:
         last_used_at=to_pb(row["last_used_at"]),
         expires_at=to_pb(row["expires_at"]),
         current=row["id"] == current,
+        application=row["application"] or "",
     )
 
 
