@@ -88,7 +88,7 @@ async def last_event(identity: Serving, account_id: UUID) -> common_pb2.AuditRec
 async def test_a_narrowed_contact_holds_exactly_what_is_left_at_once(identity: Serving, town: Town) -> None:
     owner = await town.member()
     clerk = await town.member("technical", owner.account_id)
-    credential, one, end = await signed_in(identity, clerk), uuid4(), soon()
+    credential, one, end = await signed_in(identity, clerk), uuid4(), soon(9)
     changed = await update(
         identity,
         owner.confirmed(),
@@ -96,7 +96,7 @@ async def test_a_narrowed_contact_holds_exactly_what_is_left_at_once(identity: S
         role="custom",
         grants=[grant("dns.read", one), grant("billing.read", expires_at=end)],
         denied=["Invoice.lines", "Domain.zone", "Domain.zone"],
-        expires_at=soon(9),
+        expires_at=end,
     )
     [held] = (await authenticated(identity, credential)).memberships
     assert [(g.permission, list(g.resources)) for g in held.contact.grants] == [
@@ -104,7 +104,7 @@ async def test_a_narrowed_contact_holds_exactly_what_is_left_at_once(identity: S
         ("dns.read", [str(one)]),
     ]
     assert list(held.contact.denied_fields) == ["Domain.zone", "Invoice.lines"] == list(changed.denied_fields)
-    assert held.contact.expires_at.ToDatetime(tzinfo=UTC) == soon(9)
+    assert held.contact.expires_at.ToDatetime(tzinfo=UTC) == end
     assert changed == (await contacts(identity, owner))[str(clerk.contact_id)]
     event = await last_event(identity, owner.account_id)
     assert (event.action, event.subject_label, event.actor.label) == ("contact.changed", clerk.email, owner.email)
@@ -157,8 +157,8 @@ async def test_what_nobody_can_be_given_is_refused_at_its_field(
 
 
 async def test_a_manager_gives_only_what_it_holds_and_takes_anything(identity: Serving, town: Town) -> None:
-    owner, one = await town.member(), uuid4()
-    own = [MANAGE, Grant("dns.read", frozenset({one})), Grant("billing.read", None, soon())]
+    owner, one, end = await town.member(), uuid4(), soon()
+    own = [MANAGE, Grant("dns.read", frozenset({one})), Grant("billing.read", None, end)]
     manager = await town.member("custom", owner.account_id, grants=own, denied_fields=["Invoice.lines"])
     clerk = await town.member("technical", owner.account_id, denied_fields=["Invoice.lines"])
     who = manager.confirmed(*own)
@@ -174,7 +174,7 @@ async def test_a_manager_gives_only_what_it_holds_and_takes_anything(identity: S
     assert (await refuse(identity, who, owner, role="read_only")).reason == "OWNER_ONLY"
     assert (await identity.refused(who, "RevokeContact", gone(owner))).reason == "OWNER_ONLY"
     # What the clerk has already it may keep, though the manager does not hold it.
-    narrowed = await update(identity, who, clerk, grants=[grant("billing.read", expires_at=soon())])
+    narrowed = await update(identity, who, clerk, grants=[grant("billing.read", expires_at=end)])
     assert {"dns.write", "billing.read"} <= {g.permission for g in narrowed.grants}
     narrowed = await update(identity, who, clerk, role="custom", grants=[grant("dns.read", one)])
     assert [list(g.resources) for g in narrowed.grants] == [[str(one)]]
