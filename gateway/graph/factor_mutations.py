@@ -99,7 +99,7 @@ class ConfirmIdentityInput:
 
 
 async def begin_totp(acting: Acting) -> BeginTotpPayload:
-    """Begins to add an authenticator app; confirmTotp adds it. Needs a confirmed identity (confirmIdentity)."""
+    """Begins to add an authenticator app; confirmTotp adds it."""
     answer = await acting.write("identity", acting.clients.factors.BeginTotp, factors_pb2.BeginTotpRequest())
     return BeginTotpPayload(
         id=strawberry.ID(global_id("Factor", answer.id)),
@@ -111,14 +111,14 @@ async def begin_totp(acting: Acting) -> BeginTotpPayload:
 
 
 async def confirm_totp(acting: Acting, input_: ConfirmTotpInput) -> FactorPayload:
-    """Adds the authenticator app, for a code that it shows. The same again changes nothing. Needs a confirmed identity."""
+    """Adds the authenticator app, for a code that it shows. The same again changes nothing."""
     id_ = read_id(input_.id, "input.id", "Factor").key
     request = factors_pb2.ConfirmTotpRequest(id=id_, code=input_.code, name=input_.name)
     return _added(await acting.write("identity", acting.clients.factors.ConfirmTotp, request))
 
 
 async def begin_security_key(acting: Acting) -> BeginSecurityKeyPayload:
-    """Begins to add a security key or passkey; confirmSecurityKey adds it. Needs a confirmed identity."""
+    """Begins to add a security key or passkey; confirmSecurityKey adds it."""
     request = factors_pb2.BeginSecurityKeyRequest()
     answer = await acting.write("identity", acting.clients.factors.BeginSecurityKey, request)
     return BeginSecurityKeyPayload(
@@ -130,7 +130,7 @@ async def begin_security_key(acting: Acting) -> BeginSecurityKeyPayload:
 
 
 async def confirm_security_key(acting: Acting, input_: ConfirmSecurityKeyInput) -> FactorPayload:
-    """Adds the security key or passkey. The same again changes nothing. Needs a confirmed identity."""
+    """Adds the security key or passkey. The same again changes nothing."""
     request = factors_pb2.ConfirmSecurityKeyRequest(
         id=read_id(input_.id, "input.id", "Factor").key,
         credential=orjson.dumps(input_.credential).decode(),
@@ -140,7 +140,7 @@ async def confirm_security_key(acting: Acting, input_: ConfirmSecurityKeyInput) 
 
 
 async def remove_factor(acting: Acting, input_: RemoveFactorInput) -> ViewerPayload:
-    """Removes a second factor; with the last one the recovery codes go too. Needs a confirmed identity."""
+    """Removes a second factor; with the last one the recovery codes go too."""
     request = factors_pb2.RemoveFactorRequest(
         id=read_id(input_.id, "input.id", "Factor").key, current_password=input_.current_password or ""
     )
@@ -149,7 +149,7 @@ async def remove_factor(acting: Acting, input_: RemoveFactorInput) -> ViewerPayl
 
 
 async def regenerate_recovery_codes(acting: Acting) -> RecoveryCodesPayload:
-    """Makes ten new recovery codes; the old ones are good no more. Needs a confirmed identity."""
+    """Makes ten new recovery codes; the old ones are good no more."""
     request = factors_pb2.RegenerateRecoveryCodesRequest()
     answer = await acting.write("identity", acting.clients.factors.RegenerateRecoveryCodes, request)
     return RecoveryCodesPayload(codes=list(answer.codes))
@@ -187,13 +187,17 @@ def _added(answer: factors_pb2.ConfirmFactorResponse) -> FactorPayload:
 
 @strawberry.type
 class FactorMutations:
-    begin_totp: BeginTotpPayload = mutation(None, begin_totp, None, BeginTotpPayload)
-    confirm_totp: FactorPayload = mutation(None, confirm_totp, ConfirmTotpInput, FactorPayload)
-    begin_security_key: BeginSecurityKeyPayload = mutation(None, begin_security_key, None, BeginSecurityKeyPayload)
-    confirm_security_key: FactorPayload = mutation(None, confirm_security_key, ConfirmSecurityKeyInput, FactorPayload)
-    remove_factor: ViewerPayload = mutation(None, remove_factor, RemoveFactorInput, ViewerPayload)
+    begin_totp: BeginTotpPayload = mutation(None, begin_totp, None, BeginTotpPayload, step_up=True)
+    confirm_totp: FactorPayload = mutation(None, confirm_totp, ConfirmTotpInput, FactorPayload, step_up=True)
+    begin_security_key: BeginSecurityKeyPayload = mutation(
+        None, begin_security_key, None, BeginSecurityKeyPayload, step_up=True
+    )
+    confirm_security_key: FactorPayload = mutation(
+        None, confirm_security_key, ConfirmSecurityKeyInput, FactorPayload, step_up=True
+    )
+    remove_factor: ViewerPayload = mutation(None, remove_factor, RemoveFactorInput, ViewerPayload, step_up=True)
     regenerate_recovery_codes: RecoveryCodesPayload = mutation(
-        None, regenerate_recovery_codes, None, RecoveryCodesPayload
+        None, regenerate_recovery_codes, None, RecoveryCodesPayload, step_up=True
     )
     begin_security_key_assertion: BeginSecurityKeyAssertionPayload = mutation(
         None, begin_security_key_assertion, None, BeginSecurityKeyAssertionPayload

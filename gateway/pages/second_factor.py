@@ -18,7 +18,7 @@ from gateway.pages.rendering import (
     status_of,
     too_large,
 )
-from gateway.pages.sign_in import NO_STORE, agent, form_again, signed_in, take_cookie
+from gateway.pages.sign_in import NO_STORE, agent, enter, form_again, take_cookie
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import PENDING_COOKIE
 from portico.identity.v1 import factors_pb2
@@ -58,7 +58,7 @@ async def second_factor(gateway: Gateway, http: HttpRequest) -> Response:
         answer = await Calls().write("identity", gateway.clients.factors.CompleteSignIn, request, None)
     except ServiceError as error:
         return await _show(gateway, locale, secret, goal, status_of(error), refusal(error, locale))
-    return await signed_in(gateway, http, answer.secret, answer.expires_at, goal)
+    return await enter(gateway, http, answer, goal)
 
 
 async def second_factor_options(gateway: Gateway, http: HttpRequest) -> Response:

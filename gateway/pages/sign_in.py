@@ -67,11 +67,7 @@ async def sign_in(gateway: Gateway, http: HttpRequest) -> Response:
         answer = await Calls().write("identity", gateway.clients.identity.CreateSession, request, None)
     except ServiceError as error:
         return form_again(locale, status_of(error), goal, refusal(error, locale), email)
-    if answer.pending_secret:
-        response = RedirectResponse(f"/sign-in/second-factor?next={quote(goal)}", 303, headers=NO_STORE)
-        set_cookie(response, PENDING_COOKIE, answer.pending_secret, answer.expires_at)
-        return response
-    return await signed_in(gateway, http, answer.secret, answer.expires_at, goal)
+    return await enter(gateway, http, answer, goal)
 
 
 async def passkey(gateway: Gateway, http: HttpRequest) -> Response:
@@ -90,7 +86,7 @@ async def passkey(gateway: Gateway, http: HttpRequest) -> Response:
         answer = await Calls().write("identity", gateway.clients.factors.CompletePasskeySignIn, request, None)
     except ServiceError as error:
         return form_again(locale, status_of(error), goal, refusal(error, locale))
-    return await signed_in(gateway, http, answer.secret, answer.expires_at, goal)
+    return await enter(gateway, http, answer, goal)
 
 
 async def passkey_options(gateway: Gateway, http: HttpRequest) -> Response:
@@ -105,11 +101,21 @@ def form_again(locale: str, status: int, goal: str, error: str = "", email: str 
     return page("sign_in.html", locale, TEXTS, status, csp=KEY_CSP, next=goal, email=email[:320], error=error)
 
 
-async def signed_in(gateway: Gateway, http: HttpRequest, secret: str, expires_at: Timestamp, goal: str) -> Response:
-    """On to `goal` with the new session. The one that the browser had before, whosever it was, ends."""
+async def enter(
+    gateway: Gateway,
+    http: HttpRequest,
+    opened: identity_pb2.CreateSessionResponse | factors_pb2.CompleteSignInResponse,
+    goal: str,
+) -> Response:
+    """On to a path of this site with the session that was opened, or to the second factor when that is still to come. The
+    session that the browser had before, whosever it was, ends when there is a new one."""
+    if isinstance(opened, identity_pb2.CreateSessionResponse) and opened.pending_secret:
+        response = RedirectResponse(f"/sign-in/second-factor?next={quote(goal)}", 303, headers=NO_STORE)
+        set_cookie(response, PENDING_COOKIE, opened.pending_secret, opened.expires_at)
+        return response
     await end_session(gateway, http)
     response = RedirectResponse(goal, 303, headers=NO_STORE)
-    set_cookie(response, COOKIE, secret, expires_at)
+    set_cookie(response, COOKIE, opened.secret, opened.expires_at)
     if PENDING_COOKIE in http.cookies:
         take_cookie(response, PENDING_COOKIE)
     return response
