@@ -1,5 +1,6 @@
 """Accounts: the subscribers. Everything owned hangs off one."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,14 +19,20 @@ class AccountNotFound(NotFound):
     reason = "ACCOUNT_NOT_FOUND"
 
 
-async def create_account(tx: Tx, profile: Profile, *, id: UUID | None = None) -> Account:  # noqa: A002
-    """A new account with the next number of the series ("P-10001"); the other services are told of it."""
+async def create_account(
+    tx: Tx,
+    profile: Profile,
+    *,
+    by: Actor | None = None,
+    id: UUID | None = None,  # noqa: A002
+) -> Account:
+    """A new account with the next number of the series ("P-10001"); the other services are told of it. `by` opened it."""
     account = await store.add_account(tx, id, profile)
     event = events_pb2.AccountSaved(account=account_to_pb(account), occurred_at=times.to_pb(account.since))
     await outbox.add(tx, event, account_id=account.id, aggregate=account.id)
     await audit.record(
         tx,
-        system("identity", account.id),
+        replace(by, account_id=account.id) if by else system("identity", account.id),
         "account.created",
         subject=("Account", account.id, account.number),
         after={"name": profile.name, "kind": profile.kind},

@@ -30,7 +30,7 @@ async def add_session(
 async def session(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
         """SELECT s.id, s.expires_at, s.last_used_at, s.ended_at, s.confirmed_at, s.grants, s.contact_id, s.operator,
-                  u.id AS user_id, u.email, u.name, u.locale
+                  u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason
            FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",
         secret_hash,
     )
@@ -41,7 +41,8 @@ async def end_session(tx: Tx, secret_hash: bytes, now: datetime) -> Row | None:
     return await tx.fetchrow(
         """UPDATE sessions s SET ended_at = $2 FROM users u
            WHERE s.secret_hash = $1 AND s.ended_at IS NULL AND u.id = s.user_id
-           RETURNING s.id, u.id AS user_id, u.email, u.locale, s.ip""",
+           RETURNING s.id, u.id AS user_id, u.email, u.locale, s.ip, s.operator, s.contact_id,
+                     (SELECT account_id FROM contacts WHERE id = s.contact_id) AS account_id""",
         secret_hash,
         now,
     )
@@ -50,7 +51,7 @@ async def end_session(tx: Tx, secret_hash: bytes, now: datetime) -> Row | None:
 async def sessions_of_user(q: Queryable, user_id: UUID, now: datetime, used_after: datetime) -> list[Row]:
     """The open ones, the last used first; of very many the first 200."""
     return await q.fetch(
-        """SELECT id, ip, user_agent, created_at, last_used_at, expires_at FROM sessions
+        """SELECT id, ip, user_agent, created_at, last_used_at, expires_at, operator FROM sessions
            WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3
            ORDER BY last_used_at DESC, id DESC LIMIT 200""",
         user_id,
@@ -109,7 +110,7 @@ async def add_token(
 async def token(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
         """SELECT t.id, t.name AS token_name, t.grants, t.networks, t.expires_at, t.last_used_at, t.revoked_at, t.contact_id,
-                  u.id AS user_id, u.email, u.name, u.locale
+                  u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason
            FROM api_tokens t JOIN contacts c ON c.id = t.contact_id JOIN users u ON u.id = c.user_id
            WHERE t.secret_hash = $1""",
         secret_hash,

@@ -11,7 +11,7 @@ from joserfc.jwk import OKPKey
 from services.chassis.actor import Actor, Grant, sign
 from services.chassis.db import Database, Row
 from services.chassis.errors import Unauthenticated
-from services.identity import access, credential_store, networks, secret, store
+from services.identity import access, credential_store, networks, secret, store, users
 from services.identity.people import Contact, User
 from services.identity.sessions import IDLE
 
@@ -50,11 +50,12 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`kind` is "session" or "token"."""
+    """`kind` is "session" or "token"; `operator` names the one who looks through this session, or is empty."""
 
     user: User
     memberships: list[Membership]
     kind: str
+    operator: str
 
 
 class ActorTokens:
@@ -66,22 +67,22 @@ class ActorTokens:
         self._key = key
         self._signed: dict[Actor, tuple[str, datetime]] = {}
 
-    def give(self, actor: Actor, now: datetime) -> tuple[str, datetime]:
+    def give(self, actor: Actor, now: datetime, life: timedelta = ACTOR_TOKEN_LIFE) -> tuple[str, datetime]:
         """(token, when it ends)."""
         kept = self._signed.get(actor)
-        if kept is not None and kept[1] - now >= ACTOR_TOKEN_LIFE / 2:
+        if kept is not None and kept[1] - now >= life / 2:
             return kept
         if len(self._signed) >= _CACHE_SIZE:
             self._signed.clear()
         # The token counts whole seconds: tell no later end than it holds.
         begun = now.replace(microsecond=0)
-        given = (sign(actor, self._key, begun, ACTOR_TOKEN_LIFE), begun + ACTOR_TOKEN_LIFE)
+        given = (sign(actor, self._key, begun, life), begun + life)
         self._signed[actor] = given
         return given
 
 
 async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip: str, now: datetime) -> Identity:
-    """Who holds this credential; CredentialInvalid, CredentialExpired, TokenIpRefused."""
+    """Who holds this credential; CredentialInvalid, CredentialExpired, TokenIpRefused, UserLocked."""
     if credential.startswith(secret.TOKEN):
         kind, table, found = "token", "api_tokens", await credential_store.token(db, secret.digest(credential))
     elif credential.startswith(secret.SESSION):
@@ -94,6 +95,7 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
         raise CredentialExpired("the credential has expired")
     if kind == "token" and not networks.reach(found["networks"], ip):
         raise TokenIpRefused("the token may not be used from this address")
+    users.check_lock(found)
     contacts = await store.memberships(db, found["user_id"], found["contact_id"], now)
     if kind == "token" and not contacts:
         raise CredentialInvalid("the membership that the token was made in is over")
@@ -101,7 +103,8 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
     if used is None or now - used >= _NOTE_USE_EVERY:
         await credential_store.touch(db, table, found["id"], now)
     user = User(found["user_id"], found["email"], found["name"], found["locale"])
-    return Identity(user, [_membership(tokens, kind, found, contact, ip, now) for contact in contacts], kind)
+    operator = (found["operator"] or "") if kind == "session" else ""
+    return Identity(user, [_membership(tokens, kind, found, contact, ip, now) for contact in contacts], kind, operator)
 
 
 def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip: str, now: datetime) -> Membership:

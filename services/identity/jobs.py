@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.jobs import Handler, LeasedJob, Periodic, RetryLater
-from services.identity import emails, store
+from services.identity import emails, operator_store, store
 from services.identity.app import App
 
 _SESSIONS_KEPT = timedelta(days=90)
@@ -23,6 +23,7 @@ async def queue_waiting_emails(app: App) -> None:
 async def purge(app: App) -> None:
     now = datetime.now(UTC)
     await store.purge(app.db, now, now - _SESSIONS_KEPT)
+    await operator_store.purge_sign_ins(app.db, now - _SESSIONS_KEPT)
 
 
 JOBS: dict[str, Handler] = {emails.SEND: send_email}

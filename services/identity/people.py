@@ -46,8 +46,16 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """An operator has locked an account or a user; `reason` is written for the customer."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
-    """A user's membership in one account. `own` are the grants beside those of the role."""
+    """A user's membership in one account. `own` are the grants beside those of the role; `lock` is the account's."""
 
     id: UUID
     account_id: UUID
@@ -58,7 +66,8 @@ class Contact:
     own: tuple[Grant, ...]
     denied_fields: tuple[str, ...]
     since: datetime
+    lock: Lock | None = None
 
     def grants(self, now: datetime) -> tuple[Grant, ...]:
-        """Everything it may at `now`."""
-        return access.effective(self.role, self.own, now)
+        """Everything it may at `now`: nothing in a locked account."""
+        return () if self.lock else access.effective(self.role, self.own, now)

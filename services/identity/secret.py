@@ -5,6 +5,8 @@ import secrets
 
 SESSION = "ps_"
 TOKEN = "pt_"  # noqa: S105 - a prefix
+OPERATOR = "po_"
+SIGN_IN_LINK = "pl_"
 
 
 def make(prefix: str) -> str:

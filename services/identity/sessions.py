@@ -13,7 +13,7 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import credential_store, secret, store, throttle
+from services.identity import credential_store, secret, store, throttle, users
 from services.identity.passwords import Hasher
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class NewSession:
 async def sign_in(
     db: Database, hasher: Hasher, email: str, password: str, *, ip: str, user_agent: str, now: datetime
 ) -> NewSession:
-    """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
+    """Opens a session; SignInFailed, UserLocked, or SignInThrottled before the password is even looked at."""
     email = email.strip()
     user = await store.user_by_email(db, email)
     # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
@@ -64,6 +64,7 @@ async def sign_in(
         log.info("a sign-in failed", extra={"ip": ip, "known": user is not None})
         await asyncio.gather(asyncio.sleep(_EVEN_SECONDS), _tell_failed(db, user, ip, now))
         raise SignInFailed("the address or the password is wrong")
+    users.check_lock(user)
     fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
     made = NewSession(secret.make(secret.SESSION), now + LIFE)
     async with db.transaction() as tx:
@@ -84,7 +85,15 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     """Ends the session of this secret; an unknown or ended one changes nothing."""
     async with db.transaction() as tx:
         ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
-        if ended is not None:
+        if ended is None:
+            return
+        if ended["operator"] is not None:
+            name = ended["operator"]
+            operator = Actor(kind="operator", id=name, label=name, account_id=ended["account_id"], ip=ended["ip"])
+            await audit.record(
+                tx, operator, "operator.signed_out", subject=("Contact", ended["contact_id"], ended["email"])
+            )
+        else:
             await _tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
 
 

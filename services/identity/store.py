@@ -9,7 +9,7 @@ from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
 from services.identity import access
 from services.identity.letters import Letter, Text
-from services.identity.people import Account, Contact, Profile, User
+from services.identity.people import Account, Contact, Lock, Profile, User
 
 # -- accounts
 
@@ -79,12 +79,21 @@ async def add_user(tx: Tx, user_id: UUID | None, email: str, name: str, locale: 
     return added
 
 
+async def user(q: Queryable, user_id: UUID) -> User | None:
+    row = await q.fetchrow("SELECT id, email, name, locale FROM users WHERE id = $1", user_id)
+    return None if row is None else User(row["id"], row["email"], row["name"], row["locale"])
+
+
 async def email_of_user(q: Queryable, user_id: UUID) -> str:
     return str(await q.fetchval("SELECT email FROM users WHERE id = $1", user_id))
 
 
 async def user_by_email(q: Queryable, email: str) -> Row | None:
-    return await q.fetchrow("SELECT id, email, locale, password_hash FROM users WHERE email = $1::text::citext", email)
+    return await q.fetchrow(
+        """SELECT id, email, locale, password_hash, locked_at, lock_reason FROM users
+           WHERE email = $1::text::citext""",
+        email,
+    )
 
 
 async def lock_password(tx: Tx, user_id: UUID) -> str | None:
@@ -121,7 +130,7 @@ async def forget_guesses(tx: Tx, key: str) -> None:
 
 
 _CONTACT = """SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
-                     c.denied_fields, c.created_at, u.id AS user_id, u.email, u.name, u.locale
+                     c.denied_fields, c.created_at, u.id AS user_id, u.email, u.name, u.locale, a.locked_at, a.lock_reason
               FROM contacts c JOIN accounts a ON a.id = c.account_id JOIN users u ON u.id = c.user_id"""
 
 
@@ -213,7 +222,13 @@ def _contact(row: Row) -> Contact:
         access.load(row["grants"]),
         tuple(row["denied_fields"]),
         row["created_at"],
+        lock(row),
     )
+
+
+def lock(row: Row) -> Lock | None:
+    """That of a row with locked_at and lock_reason."""
+    return Lock(row["locked_at"], row["lock_reason"]) if row["locked_at"] else None
 
 
 # -- housekeeping
