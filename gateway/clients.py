@@ -13,7 +13,7 @@ from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
 from portico.domains.v1 import domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import identity_pb2_grpc, operator_pb2_grpc
 from portico.tickets.v1 import tickets_pb2_grpc
 from services.chassis import telemetry
 
@@ -46,6 +46,7 @@ class Clients:
 
     channels: Mapping[str, grpc.aio.Channel]
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
+    operator: "operator_pb2_grpc.OperatorServiceAsyncStub"
     domains: "domains_pb2_grpc.DomainsServiceAsyncStub"
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
     billing: "billing_pb2_grpc.BillingServiceAsyncStub"
@@ -58,6 +59,7 @@ class Clients:
         return cls(
             channels,
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
+            operator_pb2_grpc.OperatorServiceStub(channels["identity"]),
             domains_pb2_grpc.DomainsServiceStub(channels["domains"]),
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),
             billing_pb2_grpc.BillingServiceStub(channels["billing"]),

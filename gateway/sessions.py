@@ -19,16 +19,17 @@ COOKIE = "__Host-portico"
 KEPT_SECONDS = 0.5
 """How long a revoked credential may still be believed: a second, less the time that closing its sockets takes."""
 
-_TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED"})
+_TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED", "USER_LOCKED"})
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4096}")
 
 
 class BadCredential(Exception):
-    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID, CREDENTIAL_EXPIRED or TOKEN_IP_REFUSED."""
+    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED
+    or USER_LOCKED."""
 
-    def __init__(self, reason: str = "CREDENTIAL_INVALID") -> None:
+    def __init__(self, reason: str = "CREDENTIAL_INVALID", values: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.problem = Problem("UNAUTHENTICATED", message=reason, extensions={"reason": reason})
+        self.problem = Problem("UNAUTHENTICATED", message=reason, extensions={"reason": reason}, **(values or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Member:
     contact: identity_pb2.Contact
     policy: Policy
     token: str
+    lock: identity_pb2.Lock | None
 
     @property
     def account_id(self) -> str:
@@ -59,6 +61,8 @@ class Session:
     """The default account first."""
     read_at: float
     """When identity was asked, in monotonic seconds."""
+    operator: str = ""
+    """The name of the operator who looks through this session; it can only read."""
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -130,7 +134,14 @@ class Sessions:
             answer = await calls.read("identity", self._clients.identity.Authenticate, request, None)
         except ServiceError as error:
             if error.code in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT}:
-                raise BadCredential(error.reason if error.reason in _TOLD else "CREDENTIAL_INVALID") from None
+                if error.reason in _TOLD:
+                    raise BadCredential(error.reason, error.metadata) from None
+                raise BadCredential from None
             raise
-        members = tuple(Member(m.contact, self._policies.of(m.contact), m.actor_token) for m in answer.memberships)
-        return Session(answer.user, members, asked_at)
+        members = tuple(map(self._member, answer.memberships))
+        return Session(answer.user, members, asked_at, answer.operator)
+
+    def _member(self, membership: identity_pb2.Membership) -> Member:
+        lock = membership.lock if membership.HasField("lock") else None
+        policy = self._policies.of(membership.contact, lock.reason if lock else "")
+        return Member(membership.contact, policy, membership.actor_token, lock)

@@ -11,7 +11,18 @@ from gateway.context import Acting, Ref, global_id, page_request, read_id
 from gateway.errors import Problem, ServiceError
 from gateway.graph import billing, domains, hosting, identity, tickets
 from gateway.graph.billing import Balance, Invoice, InvoiceFilter
-from gateway.graph.common import Blocker, BlockerCode, Connection, DomainName, Node, Permit, connection, numbers
+from gateway.graph.common import (
+    Blocker,
+    BlockerCode,
+    Connection,
+    DateTime,
+    DomainName,
+    Node,
+    Permit,
+    connection,
+    moment,
+    numbers,
+)
 from gateway.graph.dashboard import Dashboard
 from gateway.graph.domains import Domain, DomainCount, DomainFilter, DomainSort
 from gateway.graph.hosting import HostingFilter, HostingService
@@ -23,12 +34,22 @@ from portico.domains.v1 import domains_pb2
 
 
 @access(SELF)
+@strawberry.type(description="The operator has locked the account: nobody of it has any right in it.")
+class AccountLock:
+    at: DateTime
+    reason: str = strawberry.field(description="What the operator says to the account's people.")
+
+
+@access(SELF)
 @strawberry.type(description="A subscriber: a person or company that buys services.")
 class Account(Node):
     acting: strawberry.Private[Acting]
     id: strawberry.ID
     number: str = strawberry.field(description="Shown to people: P-10001.")
     name: str
+    lock: AccountLock | None = strawberry.field(
+        description="Why everything here answers ACCOUNT_LOCKED; null normally."
+    )
 
     async def resolve_profile(self) -> AccountProfile | None:
         return AccountProfile.of(await account_of(self.acting))
@@ -148,9 +169,10 @@ class Account(Node):
 
     @staticmethod
     def of(acting: Acting) -> "Account":
-        contact = acting.member.contact
+        contact, lock = acting.member.contact, acting.member.lock
         return Account(
             acting=acting,
+            lock=AccountLock(at=moment(lock.at), reason=lock.reason) if lock else None,
             id=strawberry.ID(global_id("Account", contact.account_id)),
             number=contact.account_number,
             name=contact.account_name,
@@ -168,7 +190,9 @@ async def permit(acting: Acting, action: str, subject: str | None) -> Permit:
         raise Problem("BAD_USER_INPUT", message="UNKNOWN_ACTION", action=repr(action[:60]))
     ref: Ref | None = read_id(subject, "subject") if subject else None
     code: BlockerCode | None = None
-    if not acting.policy.allows(permission):
+    if acting.policy.lock:
+        code = BlockerCode.ACCOUNT_LOCKED
+    elif not acting.policy.allows(permission):
         code = BlockerCode.FORBIDDEN
     elif ref and not acting.policy.allows(permission, ref.key):
         code = BlockerCode.RESOURCE_NOT_GRANTED
@@ -177,6 +201,7 @@ async def permit(acting: Acting, action: str, subject: str | None) -> Permit:
     blockers: list[Blocker] = []
     if code is not None:
         values: dict[str, Any] = {"permission": action, "what": ref.type if ref else "", "id": subject or ""}
+        values["reason"] = acting.policy.lock
         blockers = [Blocker(code=code, message=messages.text(code.value, acting.locale, values))]
     return Permit(action=action, allowed=not blockers, blockers=blockers)
 

@@ -25,6 +25,8 @@ COMMON: Mapping[str, Mapping[str, str]] = {
         "email": "E-mail-cím",
         "password": "Jelszó",
         "cross_origin": "A kérés nem erről az oldalról érkezett. Töltse be újra az oldalt.",
+        "operator_sees": "operátorként azt látja, amit {user} lát. Semmit sem módosíthat.",
+        "operator_leaves": "Befejezés",
     },
     "en": {
         "sign_in": "Sign in",
@@ -32,6 +34,8 @@ COMMON: Mapping[str, Mapping[str, str]] = {
         "email": "E-mail address",
         "password": "Password",
         "cross_origin": "The request did not come from this site. Load the page again.",
+        "operator_sees": "sees, as an operator, what {user} sees, and changes nothing.",
+        "operator_leaves": "Leave",
     },
 }
 """Locale -> name -> text, of every page; a page adds its own."""
@@ -55,11 +59,19 @@ FORM_CSP = (
 
 
 def page(
-    name: str, locale: str, texts: Texts, status: int = 200, *, csp: str = FORM_CSP, **values: Any
+    name: str,
+    locale: str,
+    texts: Texts,
+    status: int = 200,
+    *,
+    session: Session | None = None,
+    csp: str = FORM_CSP,
+    **values: Any,
 ) -> HTMLResponse:
-    """A template as a response; in it, `t` holds COMMON and `texts` in the reader's language."""
+    """A template as a response; in it, `t` holds COMMON and `texts` in the reader's language. A banner says when
+    `session` is an operator's."""
     t = {**COMMON[locale], **texts[locale]}
-    html = _templates.get_template(name).render(t=t, locale=locale, **values)
+    html = _templates.get_template(name).render(t=t, locale=locale, session=session, **values)
     return HTMLResponse(html, status, headers={**SECURITY, "Content-Security-Policy": csp, "Vary": "Accept-Language"})
 
 

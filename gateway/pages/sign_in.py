@@ -1,12 +1,13 @@
 """Signing in and out with the browser."""
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from gateway import messages
 from gateway.clients import Calls
 from gateway.errors import ServiceError, problem_of
-from gateway.pages.rendering import COMMON, Texts, page, read_form, safe_next, too_large
+from gateway.pages.rendering import COMMON, Texts, current, page, read_form, safe_next, too_large
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import COOKIE, BadCredential, bearer
 from portico.identity.v1 import identity_pb2
@@ -23,6 +24,9 @@ TEXTS: Texts = {
         "missing": "Enter your e-mail address and password.",
     },
 }
+
+
+_STATUSES = {"SIGN_IN_FAILED": 401, "SIGN_IN_THROTTLED": 429, "USER_LOCKED": 403}
 
 
 async def sign_in(gateway: Gateway, http: HttpRequest) -> Response:
@@ -50,16 +54,20 @@ async def sign_in(gateway: Gateway, http: HttpRequest) -> Response:
     try:
         answer = await Calls().write("identity", gateway.clients.identity.CreateSession, request, None)
     except ServiceError as error:
-        if error.reason in {"SIGN_IN_FAILED", "SIGN_IN_THROTTLED"}:
-            status = 429 if error.reason == "SIGN_IN_THROTTLED" else 401
-            return again(status, messages.text(error.reason, locale, error.metadata))
+        if error.reason in _STATUSES:
+            return again(_STATUSES[error.reason], messages.text(error.reason, locale, error.metadata))
         problem = problem_of(error)
         if problem is None:
             raise
         return again(503, messages.text(problem.message, locale, problem.values))
+    return signed_in(goal, answer.secret, answer.expires_at)
+
+
+def signed_in(goal: str, secret: str, expires_at: Timestamp) -> Response:
+    """Goes on to `goal` with the session's cookie."""
     response = RedirectResponse(goal, 303, headers={"Cache-Control": "no-store"})
-    expires = answer.expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
-    response.set_cookie(COOKIE, answer.secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
+    expires = expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
+    response.set_cookie(COOKIE, secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 
@@ -67,7 +75,7 @@ async def sign_out(gateway: Gateway, http: HttpRequest) -> Response:
     """GET asks, POST ends the session and takes the cookie away."""
     locale = locale_of(http.headers)
     if http.method != "POST":
-        return page("sign_out.html", locale, TEXTS)
+        return page("sign_out.html", locale, TEXTS, session=await current(gateway, http))
     if not same_origin(http):
         return page("sign_out.html", locale, TEXTS, 403)
     secret = http.cookies.get(COOKIE, "")
