@@ -32,8 +32,8 @@ async def _run(given: argparse.Namespace, database_url: str) -> str:
     by, now = system("identity", operators.HOUSE), datetime.now(UTC)
     try:
         if given.verb == "create":
-            return (await operators.create(db, by, given.name, given.email, given.network, now))[1]
-        return (await operators.renew(db, by, given.name, given.network, now))[1]
+            return (await operators.create(db, by, given.name, given.email, given.ip, now))[1]
+        return (await operators.renew(db, by, given.name, given.ip, now))[1]
     finally:
         await db.close()
 
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (create, renew):
         verb.add_argument("name", help="what customers read in their event log")
         verb.add_argument(
-            "--network", action="append", default=[], help="the credential is good from this address or network alone"
+            "--ip", action="append", default=[], help="the credential is good from this address or network alone"
         )
     create.add_argument("email")
     return parser

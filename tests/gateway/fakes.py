@@ -13,7 +13,7 @@ from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2, identity_pb2_grpc
+from portico.identity.v1 import identity_pb2, identity_pb2_grpc, operator_pb2, operator_pb2_grpc
 from portico.tickets.v1 import tickets_pb2, tickets_pb2_grpc
 from services.chassis.errors import DomainError, NotFound, to_status
 
@@ -63,6 +63,12 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
+    locks: dict[str, str] = field(default_factory=dict)
+    """Account -> why it is locked."""
+    operators: dict[str, str] = field(default_factory=dict)
+    """Token -> the operator who looks through it."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Code of an operator's link -> the token that it is good for."""
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
@@ -211,11 +217,18 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         if token not in self.world.tokens:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "unknown credential")
         members = [
-            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}") for c in self.world.tokens[token]
+            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}", lock=self._lock(c.account_id))
+            for c in self.world.tokens[token]
         ]
         return identity_pb2.AuthenticateResponse(
-            user=self.world.users[token], memberships=members, credential_kind="token"
+            user=self.world.users[token],
+            memberships=members,
+            credential_kind="token",
+            operator=self.world.operators.get(token, ""),
         )
+
+    def _lock(self, account: str) -> identity_pb2.Lock | None:
+        return identity_pb2.Lock(reason=self.world.locks[account]) if account in self.world.locks else None
 
     async def CreateSession(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "CreateSession")
@@ -309,6 +322,23 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "RevokeApiToken")
         self.world.tokens.pop(f"made-{request.id}", None)
         return identity_pb2.RevokeApiTokenResponse()
+
+
+class Operator(Fake, operator_pb2_grpc.OperatorServiceServicer):
+    async def RedeemSignInLink(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RedeemSignInLink")
+        token = self.world.links.pop(request.code, None)
+        if token is None:
+            await _refuse(context, _LinkInvalid())
+        secret = f"session-{uuid4().hex}"
+        self.world.sessions[secret] = token or ""
+        answer = operator_pb2.RedeemSignInLinkResponse(secret=secret)
+        answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
+        return answer
+
+
+class _LinkInvalid(NotFound):
+    reason = "SIGN_IN_LINK_INVALID"
 
 
 class _SignInFailed(DomainError):
@@ -486,18 +516,22 @@ class Tickets(Fake, tickets_pb2_grpc.TicketsServiceServicer):
 
 async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str]]:
     """The five services, each its own server on a free port of loopback: (servers, addresses) by name."""
-    made: dict[str, tuple[Any, Any]] = {
-        "identity": (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
-        "domains": (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
-        "hosting": (hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting),
-        "billing": (billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing),
-        "tickets": (tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets),
+    made: dict[str, list[tuple[Any, Any]]] = {
+        "identity": [
+            (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
+            (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
+        ],
+        "domains": [(domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains)],
+        "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
+        "billing": [(billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing)],
+        "tickets": [(tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets)],
     }
     servers: dict[str, grpc.aio.Server] = {}
     addresses: dict[str, str] = {}
-    for name, (add, kind) in made.items():
+    for name, kinds in made.items():
         server = grpc.aio.server()
-        add(kind(world, name), server)
+        for add, kind in kinds:
+            add(kind(world, name), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers[name] = server

@@ -162,7 +162,7 @@ class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
     @requires(PERMISSION)
     async def CreateOperator(self, request: pb.CreateOperatorRequest, call: Call) -> pb.OperatorCredential:
         row, secret = await operators.create(
-            self._app.db, call.actor, request.name, request.email, request.networks, call.now
+            self._app.db, call.actor, request.name, request.email, request.ips, call.now
         )
         return pb.OperatorCredential(operator=_operator(row), secret=secret)
 
@@ -173,7 +173,7 @@ class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
     @requires(PERMISSION)
     async def RenewCredential(self, request: pb.RenewCredentialRequest, call: Call) -> pb.OperatorCredential:
         name = request.name or call.actor.label
-        row, secret = await operators.renew(self._app.db, call.actor, name, request.networks, call.now)
+        row, secret = await operators.renew(self._app.db, call.actor, name, request.ips, call.now)
         return pb.OperatorCredential(operator=_operator(row), secret=secret)
 
     @requires(PERMISSION)
@@ -213,7 +213,7 @@ def _operator(row: Row) -> pb.Operator:
         disabled_at=to_pb(row["disabled_at"]),
         credential_expires_at=to_pb(row["credential_expires_at"]),
         last_used_at=to_pb(row["last_used_at"]),
-        networks=map(str, row["networks"] or ()),
+        ips=map(str, row["networks"] or ()),
     )
 
 

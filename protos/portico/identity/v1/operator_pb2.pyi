@@ -854,7 +854,7 @@ class Operator(_message.Message):
     DISABLED_AT_FIELD_NUMBER: _builtins.int
     CREDENTIAL_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
-    NETWORKS_FIELD_NUMBER: _builtins.int
+    IPS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     email: _builtins.str
@@ -869,7 +869,7 @@ class Operator(_message.Message):
     @_builtins.property
     def last_used_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
-    def networks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def ips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -880,11 +880,11 @@ class Operator(_message.Message):
         disabled_at: _timestamp_pb2.Timestamp | None = ...,
         credential_expires_at: _timestamp_pb2.Timestamp | None = ...,
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
-        networks: _abc.Iterable[_builtins.str] | None = ...,
+        ips: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "credential_expires_at", b"credential_expires_at", "disabled_at", b"disabled_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "credential_expires_at", b"credential_expires_at", "disabled_at", b"disabled_at", "email", b"email", "id", b"id", "last_used_at", b"last_used_at", "name", b"name", "networks", b"networks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "credential_expires_at", b"credential_expires_at", "disabled_at", b"disabled_at", "email", b"email", "id", b"id", "ips", b"ips", "last_used_at", b"last_used_at", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -920,12 +920,12 @@ class CreateOperatorRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
-    NETWORKS_FIELD_NUMBER: _builtins.int
+    IPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What customers read in their log."""
     email: _builtins.str
     @_builtins.property
-    def networks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def ips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Addresses or CIDR networks that the credential may be used from; empty means anywhere."""
 
     def __init__(
@@ -933,11 +933,11 @@ class CreateOperatorRequest(_message.Message):
         *,
         name: _builtins.str = ...,
         email: _builtins.str = ...,
-        networks: _abc.Iterable[_builtins.str] | None = ...,
+        ips: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "name", b"name", "networks", b"networks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "ips", b"ips", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -983,22 +983,22 @@ class RenewCredentialRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
-    NETWORKS_FIELD_NUMBER: _builtins.int
+    IPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Empty: the one who asks."""
     @_builtins.property
-    def networks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def ips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Empty: those of the credential before."""
 
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
-        networks: _abc.Iterable[_builtins.str] | None = ...,
+        ips: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "networks", b"networks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ips", b"ips", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
