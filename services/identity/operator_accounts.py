@@ -88,15 +88,12 @@ async def describe(db: Database, ref: str, now: datetime) -> tuple[Account, Row,
     return account, found, await store.contacts_of_account(db, account.id, None, now)
 
 
-async def chain(db: Database, ref: str, now: datetime) -> UUID:
+async def chain(db: Database, ref: str) -> UUID:
     """Whose event log is meant: an account's by number or id, or "house"; AccountNotFound."""
-    if ref == "house":
-        return HOUSE
-    found = await operator_store.account(db, ref, now)
+    found = HOUSE if ref == "house" else await operator_store.chain(db, ref)
     if found is None:
         raise AccountNotFound(f"there is no account {ref}", field="account")
-    account_id: UUID = found["id"]
-    return account_id
+    return found
 
 
 async def lock(app: App, operator: Actor, ref: str, reason: str, now: datetime) -> Row:

@@ -271,6 +271,17 @@ async def chains(q: Queryable, page: Page) -> list[Row]:
     )
 
 
+async def chain(q: Queryable, ref: str) -> UUID | None:
+    """The account of a chain, by its number or id, whether or not it is an account of ours."""
+    found: UUID | None = await q.fetchval(
+        """SELECT coalesce(a.id, h.account_id) FROM accounts a FULL JOIN event_log_heads h ON h.account_id = a.id
+           WHERE a.number = $1 OR a.id = $2 OR h.account_id = $2""",
+        ref.strip().upper(),
+        _uuid(ref),
+    )
+    return found
+
+
 def _uuid(ref: str) -> UUID | None:
     try:
         return UUID(ref.strip())

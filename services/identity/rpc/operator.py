@@ -153,7 +153,7 @@ class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
 
     @requires(PERMISSION)
     async def VerifyChain(self, request: pb.VerifyChainRequest, call: Call) -> pb.VerifyChainResponse:
-        account_id = await operator_accounts.chain(self._app.db, request.account, call.now)
+        account_id = await operator_accounts.chain(self._app.db, request.account)
         verdict = await event_log.verify(self._app.db, account_id)
         return pb.VerifyChainResponse(rows=verdict.rows, broken=verdict.broken_seq, cause=verdict.cause)
 
