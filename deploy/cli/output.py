@@ -17,8 +17,8 @@ A = TypeVar("A", bound=Message)
 
 
 def as_json(message: Message) -> None:
-    """The message with the names of its proto; what is unset is left out."""
-    print_json(MessageToDict(message, preserving_proto_field_name=True))
+    """The message with the names of its proto; unset times and locks are left out."""
+    print_json(MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
 
 
 def print_json(value: object) -> None:

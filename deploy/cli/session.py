@@ -93,8 +93,6 @@ class Session:
             typer.echo(json.dumps({"error": told}, ensure_ascii=False), err=True)
         else:
             typer.echo(f"portico: {detail} ({reason})", err=True)
-            for field, problem in (fields or {}).items():
-                typer.echo(f"  {field}: {problem}", err=True)
         raise typer.Exit(code)
 
     def _refused(self, error: grpc.RpcError) -> NoReturn:
@@ -112,9 +110,7 @@ class Session:
             self.fail(NOT_SIGNED_IN, reason, f"{self.settings.file}: {detail}")
         if not reason and code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
             self.fail(AWAY, code.name, f"no answer from the service ({detail})")
-        self.fail(
-            REFUSED, reason or code.name, detail, fields if len(fields) > 1 or detail not in fields.values() else {}
-        )
+        self.fail(REFUSED, reason or code.name, detail, fields)
 
 
 def connect(context: typer.Context, as_json: bool) -> Session:

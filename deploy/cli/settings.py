@@ -37,7 +37,7 @@ def read(given: Path | None) -> Settings:
     """The configuration: {"credential", "services": {"identity": "host:port", …}, "tls": false}. SettingsError."""
     file = given or next((one for one in _places() if one.exists()), None)
     if file is None:
-        places = " or ".join(str(one) for one in _places())
+        places = " nor ".join(str(one) for one in _places())
         raise SettingsError(f"no configuration: neither {places} is there. Start `make run`, or see `portico --help`.")
     try:
         if file.stat().st_mode & 0o077:

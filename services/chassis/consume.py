@@ -201,23 +201,32 @@ class Inbox:
             return False
         try:
             while (letter := await bus.dead_letter()) is not None:
-                key, cause = _death(letter)
-                headers = letter.headers
-                payload = {
-                    "key": key,
-                    "id": letter.message_id or "",
-                    "account_id": str(headers.get("account_id", "")),
-                    "occurred_at": str(headers.get("occurred_at", "")),
-                    "body": base64.b64encode(letter.body).decode(),
-                    "traceparent": str(headers.get("traceparent", "")),
-                }
-                name = letter.message_id or hashlib.sha256(letter.body).hexdigest()
-                async with self._db.transaction() as tx:
-                    await jobs.bury(tx, RETRY_KIND, payload, key=f"{key}:{name}", attempts=MAX_ATTEMPTS, cause=cause)
-                await letter.ack()
+                kept = False
+                try:
+                    kept = await self._bury(letter)
+                finally:
+                    await (letter.ack() if kept else letter.nack(requeue=True))
+                if not kept:
+                    break  # the attempt that gave it up is about to end; the next time it is taken
         except (*BROKER_ERRORS, aio_pika.exceptions.MessageProcessError):
             return False
         return True
+
+    async def _bury(self, letter: AbstractIncomingMessage) -> bool:
+        """Whether the database has taken a dead letter."""
+        key, cause = _death(letter)
+        headers = letter.headers
+        payload = {
+            "key": key,
+            "id": letter.message_id or "",
+            "account_id": str(headers.get("account_id", "")),
+            "occurred_at": str(headers.get("occurred_at", "")),
+            "body": base64.b64encode(letter.body).decode(),
+            "traceparent": str(headers.get("traceparent", "")),
+        }
+        name = letter.message_id or hashlib.sha256(letter.body).hexdigest()
+        async with self._db.transaction() as tx:
+            return await jobs.bury(tx, RETRY_KIND, payload, key=f"{key}:{name}", attempts=MAX_ATTEMPTS, cause=cause)
 
 
 def _death(letter: AbstractIncomingMessage) -> tuple[str, str]:

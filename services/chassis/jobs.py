@@ -99,13 +99,14 @@ async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> 
     )
 
 
-async def bury(tx: Tx, kind: str, payload: dict[str, Any], *, key: str, attempts: int, cause: str) -> None:
-    """Adds a job that is given up already. One of the kind and key that had been done is given up anew; one that waits to
-    be tried, or is given up, stays as it is."""
+async def bury(tx: Tx, kind: str, payload: dict[str, Any], *, key: str, attempts: int, cause: str) -> bool:
+    """Adds a job that is given up already; one of the kind and key that had been done is given up anew. False while there
+    is one that is still to be tried, or just being tried."""
     await tx.execute(
         """INSERT INTO jobs AS j (kind, key, payload, state, attempts, last_error) VALUES ($1, $2, $3, 'dead', $4, $5)
            ON CONFLICT (kind, key) DO UPDATE
-           SET state = 'dead', attempts = excluded.attempts, last_error = excluded.last_error, finished_at = NULL
+           SET state = 'dead', attempts = excluded.attempts, last_error = excluded.last_error, finished_at = NULL,
+               leased_until = NULL
            WHERE j.state = 'done'""",
         kind,
         key,
@@ -113,6 +114,8 @@ async def bury(tx: Tx, kind: str, payload: dict[str, Any], *, key: str, attempts
         attempts,
         cause[:2000],
     )
+    given_up: bool = await tx.fetchval("SELECT state = 'dead' FROM jobs WHERE kind = $1 AND key = $2", kind, key)
+    return given_up
 
 
 async def dead(q: Queryable, page: Page) -> list[Row]:
