@@ -10,6 +10,11 @@ from gateway.messages import billing, domains, general, identity, operator
 LOCALES = ("hu", "en")
 
 _AREAS = (general, domains, billing, identity, operator)
+from gateway.messages import billing, domains, general, identity, zones
+
+LOCALES = ("hu", "en")
+
+_AREAS = (general, domains, zones, billing, identity)
 
 MESSAGES: dict[str, dict[str, str]] = {
     "en": {code: text for area in _AREAS for code, text in area.EN.items()},

@@ -83,6 +83,11 @@ class Actor:
             contact_id=str(self.contact_id) if self.contact_id else "",
         )
 
+    def ref_json(self) -> dict[str, str]:
+        """`ref` as databases keep it."""
+        ref = self.ref()
+        return {"kind": ref.kind, "id": ref.id, "label": ref.label, "ip": ref.ip, "contact_id": ref.contact_id}
+
 
 def system(service: str, account_id: UUID) -> Actor:
     """A service acting on its own, as in a consumer or a job."""

@@ -20,7 +20,7 @@ from services.domains.app import App
 from services.domains.epp import Registry
 from services.domains.events import CONSUMES
 from services.domains.powerdns import PowerDns
-from services.domains.rpc import DomainsRpc
+from services.domains.rpc import register
 from tests import sandbox
 from tests.serving import Database, Serving, holding_all_but, person, serving
 
@@ -42,7 +42,7 @@ async def domains(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             await database("domains"),
             run_dir,
             make_app=lambda db: App(db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",)),
-            register=lambda server, app: domains_pb2_grpc.add_DomainsServiceServicer_to_server(DomainsRpc(app), server),
+            register=register,
             make_stub=domains_pb2_grpc.DomainsServiceStub,
             consumes=CONSUMES,
         ) as running:

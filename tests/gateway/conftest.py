@@ -13,7 +13,7 @@ import uvicorn
 
 from gateway import app
 from gateway.context import global_id
-from gateway.limits import MAX_BODY
+from gateway.limits import MAX_FRAME
 from gateway.service import Gateway
 from gateway.settings import Settings
 from tests.gateway import fakes
@@ -78,7 +78,7 @@ async def stand() -> AsyncIterator[Stand]:
     config = uvicorn.Config(
         application,
         ws="websockets-sansio",
-        ws_max_size=MAX_BODY,
+        ws_max_size=MAX_FRAME,
         ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
