@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import output
+from deploy.cli.output import After, Everything, First
 from deploy.cli.session import Json, Yes, confirm, connect
 from portico.identity.v1 import identity_pb2
 from portico.identity.v1 import operator_pb2 as pb
@@ -15,9 +16,6 @@ from portico.identity.v1.operator_pb2_grpc import OperatorServiceStub
 app = typer.Typer(help="Customers' accounts.", no_args_is_help=True)
 
 Account = Annotated[str, typer.Argument(help="Its number or id.", metavar="ACCOUNT")]
-First = Annotated[int, typer.Option(min=1, max=100, help="How many at most.")]
-After = Annotated[str, typer.Option(help="Those after this cursor.")]
-Everything = Annotated[bool, typer.Option("--all", help="Every page.")]
 
 
 class Kind(Enum):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import output
-from deploy.cli.accounts import After, Everything, First
+from deploy.cli.output import After, Everything, First
 from deploy.cli.session import Json, Yes, confirm, connect
 from portico.common.v1 import repair_pb2 as pb
 from portico.common.v1.repair_pb2_grpc import RepairServiceStub

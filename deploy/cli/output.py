@@ -4,7 +4,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from google.protobuf.json_format import MessageToDict
@@ -14,6 +14,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from portico.common.v1 import common_pb2
 
 A = TypeVar("A", bound=Message)
+
+First = Annotated[int, typer.Option(min=1, max=100, help="How many at most.")]
+After = Annotated[str, typer.Option(help="Those after this cursor.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every page.")]
 
 
 def as_json(message: Message) -> None:

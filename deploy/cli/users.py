@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import output
-from deploy.cli.accounts import After, Everything, First
+from deploy.cli.output import After, Everything, First
 from deploy.cli.session import Json, Yes, confirm, connect
 from portico.identity.v1 import operator_pb2 as pb
 from portico.identity.v1.operator_pb2_grpc import OperatorServiceStub

@@ -93,7 +93,7 @@ def requires(
             scope = actor.scope(permission, now) if permission else None
             if step_up and (actor.confirmed_until is None or actor.confirmed_until <= now):
                 raise StepUpRequired("confirm who you are first")
-            return await method(self, request, Call(now, _ip(context.peer()), actor, scope))
+            return await method(self, request, Call(now, address_of(context.peer()), actor, scope))
 
         guarded.access = permission or _SIGNED_IN  # type: ignore[attr-defined]
         return guarded
@@ -106,13 +106,13 @@ def public(method: Callable[[Any, Any, Call], Awaitable[Any]]) -> Any:
 
     @functools.wraps(method)
     async def open_to_all(self: Any, request: Any, context: Any) -> Any:
-        return await method(self, request, Call(datetime.now(UTC), _ip(context.peer()), None, None))
+        return await method(self, request, Call(datetime.now(UTC), address_of(context.peer()), None, None))
 
     open_to_all.access = _PUBLIC  # type: ignore[attr-defined]
     return open_to_all
 
 
-def _ip(peer: str) -> str:
+def address_of(peer: str) -> str:
     """The address in gRPC's name of a peer: "ipv4:192.0.2.1:50000", "ipv6:%5B::1%5D:50000"."""
     family, _, rest = unquote(peer).partition(":")
     return rest.rpartition(":")[0].strip("[]") if family in {"ipv4", "ipv6"} else ""

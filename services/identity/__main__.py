@@ -48,6 +48,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        operator_command.main(sys.argv[1:], Env(os.environ).text("DATABASE_URL"))
+        operator_command.main(sys.argv[1:], Env(os.environ))
     else:
         main()

@@ -11,18 +11,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.chassis.actor import system
-from services.chassis.db import connect
+from services.chassis.config import ConfigError, Env
+from services.chassis.db import CONNECTION_ERRORS, connect
 from services.chassis.errors import DomainError
 from services.identity import operators
 
 
-def main(argv: Sequence[str], database_url: str) -> None:
+def main(argv: Sequence[str], env: Env) -> None:
     """Writes the credential, and nothing else, to standard output; SystemExit with the cause of a refusal."""
     given = _parser().parse_args(argv)
     try:
-        secret = asyncio.run(_run(given, database_url))
+        secret = asyncio.run(_run(given, env.text("DATABASE_URL")))
     except DomainError as error:
         raise SystemExit(f"{error.reason}: {error.detail}") from None
+    except ConfigError as error:
+        raise SystemExit(str(error)) from None
+    except CONNECTION_ERRORS as error:
+        raise SystemExit(f"the database is away: {error}") from None
     sys.stderr.write(f"The credential of {given.name}, good for {operators.CREDENTIAL_LIFE.days} days:\n")
     sys.stdout.write(f"{secret}\n")
 

@@ -17,6 +17,7 @@ from portico.common.v1 import common_pb2
 from portico.identity.v1 import identity_pb2, operator_pb2_grpc
 from portico.identity.v1 import operator_pb2 as pb
 from services.chassis.actor import Actor, Grant
+from services.chassis.config import Env
 from services.identity import access, operator_command, operators
 from services.identity.rpc.operator import OperatorRpc
 from tests.identity.conftest import Town
@@ -222,13 +223,16 @@ async def test_the_command_on_the_machine_makes_the_first_operator_and_renews_it
     def run(*argv: str) -> str:
         out = io.StringIO()
         monkeypatch.setattr(sys, "stdout", out)
-        operator_command.main(["operator", *argv], identity.db.url)
+        operator_command.main(["operator", *argv], Env({"DATABASE_URL": identity.db.url}))
         return out.getvalue().strip()
 
     first = await asyncio.to_thread(run, "create", name, "elso@portico.example")
     assert (await sign_in(identity, first)).operator.name == name
     with pytest.raises(SystemExit, match="OPERATOR_EXISTS"):
         await asyncio.to_thread(run, "create", name, "elso@portico.example")
+    for env, says in (({}, "DATABASE_URL is not set"), ({"DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "is away")):
+        with pytest.raises(SystemExit, match=says):
+            await asyncio.to_thread(operator_command.main, ["operator", "renew", name], Env(env))
     second = await asyncio.to_thread(run, "renew", name, "--ip", "127.0.0.1")
     assert await refusal(identity, first) == "CREDENTIAL_INVALID"
     assert (await sign_in(identity, second)).operator.ips == ["127.0.0.1/32"]
