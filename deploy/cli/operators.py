@@ -1,5 +1,6 @@
 """portico operator: colleagues and their credentials."""
 
+from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -68,7 +69,8 @@ def renew(
         return
     file = operator.settings.file
     try:
-        keep_credential(file, answer.secret)
+        ends = answer.operator.credential_expires_at.ToDatetime(tzinfo=UTC)
+        keep_credential(file, answer.secret, ends)
     except OSError as error:
         # The credential before has ended: without this one nobody would get in.
         typer.echo(f"portico: {file} could not be written ({error.strerror}); your credential is", err=True)

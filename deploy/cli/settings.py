@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,9 @@ def read(given: Path | None) -> Settings:
     return made
 
 
-def keep_credential(file: Path, credential: str) -> None:
+def keep_credential(file: Path, credential: str, expires_at: datetime) -> None:
     """Puts a new credential into the file, which stays the owner's alone."""
-    kept = json.loads(file.read_text()) | {"credential": credential}
-    kept.pop("expires_at", None)
+    kept = json.loads(file.read_text()) | {"credential": credential, "expires_at": expires_at.isoformat()}
     fresh = file.with_name(f"{file.name}.new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

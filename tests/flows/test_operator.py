@@ -149,3 +149,21 @@ async def test_every_service_shows_operators_what_it_has_given_up(portal: Portal
         code, output = await typed(portal, "dead", "list", service, "--json")
         assert code == 0, output
         assert json.loads(output)["broker_away"] is False
+
+
+async def test_renewing_ones_own_credential_keeps_the_command_working(portal: Portal) -> None:
+    file = portal.stack.operator_file
+    before = json.loads(file.read_text())
+    code, output = await typed(portal, "operator", "renew")
+    assert code == 0, output
+    after = json.loads(file.read_text())
+    assert after["credential"] != before["credential"]
+    assert after["expires_at"] > before["expires_at"]
+    assert after["services"] == before["services"]
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    assert (await typed(portal, "whoami"))[0] == 0
+    file.write_text(json.dumps(before))
+    try:
+        assert (await typed(portal, "whoami"))[0] == 4
+    finally:
+        file.write_text(json.dumps(after))
