@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from gateway import over_http
 from gateway.over_websocket import Connection
-from gateway.pages import graphiql, operator, sign_in
+from gateway.pages import graphiql, operator, reset, sign_in
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -80,6 +80,8 @@ def create(settings: Settings) -> Starlette:
             route("/sign-in", sign_in.sign_in, "GET", "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
             route("/operator", operator.operator, "GET", "POST"),
+            route("/forgot", reset.forgot, "GET", "POST"),
+            route("/reset", reset.reset, "GET", "POST"),
             route("/", home, "GET"),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],

@@ -13,7 +13,7 @@ from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
 from portico.domains.v1 import domains_pb2_grpc, zones_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2_grpc, operator_pb2_grpc
+from portico.identity.v1 import identity_pb2_grpc, operator_pb2_grpc, passwords_pb2_grpc
 from portico.tickets.v1 import tickets_pb2_grpc
 from services.chassis import telemetry
 
@@ -47,6 +47,7 @@ class Clients:
     channels: Mapping[str, grpc.aio.Channel]
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
     operator: "operator_pb2_grpc.OperatorServiceAsyncStub"
+    passwords: "passwords_pb2_grpc.PasswordsServiceAsyncStub"
     domains: "domains_pb2_grpc.DomainsServiceAsyncStub"
     zones: "zones_pb2_grpc.ZonesServiceAsyncStub"
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
@@ -61,6 +62,7 @@ class Clients:
             channels,
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
             operator_pb2_grpc.OperatorServiceStub(channels["identity"]),
+            passwords_pb2_grpc.PasswordsServiceStub(channels["identity"]),
             domains_pb2_grpc.DomainsServiceStub(channels["domains"]),
             zones_pb2_grpc.ZonesServiceStub(channels["domains"]),
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),

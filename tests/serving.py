@@ -117,6 +117,11 @@ def person(account_id: UUID, *permissions: str, resources: frozenset[UUID] | Non
     return Actor("user", str(user), "somebody@minta.example", account_id, user, uuid4(), "hu", "192.0.2.1", grants)
 
 
+def confirmed(who: Actor) -> Actor:
+    """The same person, who has just confirmed who it is."""
+    return replace(who, confirmed_until=datetime.now(UTC) + timedelta(minutes=5))
+
+
 def holding_all_but(who: Actor, permission: str) -> Actor:
     """The same person with every permission but one."""
     every = (

@@ -10,6 +10,7 @@ from gateway.errors import ErrorCode
 from gateway.graph.common import DateTime, UserError, moment, moment_of
 from gateway.graph.identity import Contact, Grant, User, grants_of
 from gateway.graph.mutations import Wrong, mutation
+from gateway.graph.vpn import VpnAccess, vpn_access
 from portico.identity.v1 import identity_pb2
 
 
@@ -99,6 +100,9 @@ class Viewer:
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."
     )
+    vpn_access: VpnAccess | None = field(
+        SELF, vpn_access, description="Null without a VPN password. An API token is shown none."
+    )
 
     @staticmethod
     def of(request: Request) -> "Viewer":
@@ -172,7 +176,7 @@ async def revoke_session(acting: Acting, input_: RevokeSessionInput) -> ViewerPa
 
 
 async def create_api_token(acting: Acting, input_: CreateApiTokenInput) -> ApiTokenPayload:
-    """Makes an API token of the user's membership in an account. Only a session may, not another token."""
+    """Makes an API token of the user's membership in an account. For a person who has just confirmed who they are."""
     ips = input_.ips or []
     at_most(input_.permissions, len(Permission), "input.permissions")
     at_most(ips, 20, "input.ips")

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -12,12 +12,15 @@ from services.chassis import audit, idempotency
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx, like
 from services.chassis.pages import Page
-from services.identity import accounts, contacts, operator_store, store, users
+from services.identity import accounts, contacts, operator_store, password_resets, store, users
 from services.identity.accounts import AccountNotFound
 from services.identity.app import App
 from services.identity.letters import Letter
 from services.identity.operators import HOUSE
 from services.identity.people import Account, Contact, Profile, User
+
+FIRST_LINK_LIFE = timedelta(days=7)
+"""A new owner does not wait for the mail as somebody does who has just asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ async def open_account(
     owner_name: str,
     now: datetime,
 ) -> Opened:
-    """A new account with its owner, who is mailed: how to set a password, where the address is nobody's yet."""
+    """A new account with its owner, who is mailed: with a link to set a password, where the address is nobody's yet."""
     key = f"{operator.id}:{request_id}"
     async with app.db.transaction() as tx:
         kept = await idempotency.claim(tx, operator.account_id, key, request)
@@ -50,7 +53,7 @@ async def open_account(
         if known is not None:
             user_id = known["id"]
         else:
-            # Nobody knows this password: the owner sets one of its own, as whoever has forgotten it.
+            # Nobody knows this password: the owner sets one of its own with the link.
             user_id = await users.create_user(
                 tx,
                 app.hasher,
@@ -66,11 +69,14 @@ async def open_account(
         values = {
             "number": account.number,
             "account": profile.name,
-            "email": opened.owner.email,
+            "days": FIRST_LINK_LIFE.days,
             "new": opened.new,
             "url": app.public_url,
         }
-        await app.post.write(tx, _letter("account_opened", str(account.id), account.id, opened.owner, values), now)
+        letter = _letter("account_opened", str(account.id), account.id, opened.owner, values)
+        if opened.new:
+            letter = replace(letter, secret=await password_resets.link(app, tx, user_id, now + FIRST_LINK_LIFE))
+        await app.post.write(tx, letter, now)
     return opened
 
 
@@ -166,7 +172,7 @@ def _letter(name: str, occasion: str, account_id: UUID, user: User, values: dict
 
 async def _reload(tx: Tx, kept: dict[str, object]) -> Opened:
     account = await store.account(tx, UUID(str(kept["account_id"])), None)
-    owner = await store.user(tx, UUID(str(kept["user_id"])))
-    if account is None or owner is None:
+    if account is None:
         raise AccountNotFound("the account is no more")
-    return Opened(account, owner, bool(kept["new"]))
+    owner = await store.user(tx, UUID(str(kept["user_id"])))
+    return Opened(account, User(owner["id"], owner["email"], owner["name"], owner["locale"]), bool(kept["new"]))

@@ -7,6 +7,7 @@ SESSION = "ps_"
 TOKEN = "pt_"  # noqa: S105 - a prefix
 OPERATOR = "po_"
 SIGN_IN_LINK = "pl_"
+RESET = "pr_"
 
 
 def make(prefix: str) -> str:

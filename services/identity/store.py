@@ -1,5 +1,5 @@
-"""All SQL of accounts, users, contacts and e-mails. That of sessions and tokens stands in credential_store.py, the event
-log's in log_store.py."""
+"""All SQL of accounts, users, contacts and e-mails. That of sessions and tokens stands in credential_store.py, of reset
+links and VPN passwords in password_store.py, the event log's in log_store.py."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,21 +79,26 @@ async def add_user(tx: Tx, user_id: UUID | None, email: str, name: str, locale: 
     return added
 
 
-async def user(q: Queryable, user_id: UUID) -> User | None:
-    row = await q.fetchrow("SELECT id, email, name, locale FROM users WHERE id = $1", user_id)
-    return None if row is None else User(row["id"], row["email"], row["name"], row["locale"])
-
-
 async def email_of_user(q: Queryable, user_id: UUID) -> str:
     return str(await q.fetchval("SELECT email FROM users WHERE id = $1", user_id))
 
 
 async def user_by_email(q: Queryable, email: str) -> Row | None:
     return await q.fetchrow(
-        """SELECT id, email, locale, password_hash, locked_at, lock_reason FROM users
+        """SELECT id, email, name, locale, password_hash, locked_at, lock_reason FROM users
            WHERE email = $1::text::citext""",
         email,
     )
+
+
+async def user(q: Queryable, user_id: UUID) -> Row:
+    row = await q.fetchrow(
+        """SELECT id, email, name, locale, password_hash,
+                  EXISTS (SELECT FROM factors WHERE user_id = users.id) AS has_factor FROM users WHERE id = $1""",
+        user_id,
+    )
+    assert row is not None
+    return row
 
 
 async def lock_password(tx: Tx, user_id: UUID) -> str | None:
@@ -122,8 +127,8 @@ async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest:
     return whole_at
 
 
-async def forget_guesses(tx: Tx, key: str) -> None:
-    await tx.execute("DELETE FROM guesses WHERE key = $1", key)
+async def forget_guesses(q: Queryable, key: str) -> None:
+    await q.execute("DELETE FROM guesses WHERE key = $1", key)
 
 
 # -- contacts
@@ -235,9 +240,10 @@ def lock(row: Row) -> Lock | None:
 
 
 async def purge(q: Queryable, now: datetime, sessions_before: datetime) -> None:
-    """Forgets guesses that no longer count and sessions long over."""
+    """Forgets guesses that no longer count, sessions long over and reset links that have run out."""
     await q.execute("DELETE FROM guesses WHERE whole_at < $1", now)
     await q.execute("DELETE FROM sessions WHERE expires_at < $1", sessions_before)
+    await q.execute("DELETE FROM password_resets WHERE expires_at < $1", now)
 
 
 # -- e-mails

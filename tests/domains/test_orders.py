@@ -22,7 +22,7 @@ from services.domains.events import CONSUMES
 from services.domains.powerdns import PowerDns
 from services.domains.rpc import register
 from tests import sandbox
-from tests.serving import Database, Serving, holding_all_but, person, serving
+from tests.serving import Database, Serving, confirmed, holding_all_but, person, serving
 
 EVERY = ("domains.read", "domains.order", "domains.authcode", "dns.read")
 
@@ -268,7 +268,8 @@ async def test_a_grant_on_named_domains_reaches_these_alone_and_orders_nothing(d
     order = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=[fresh()])
     assert (await domains.refused(limited, "RegisterDomains", order)).reason == "FORBIDDEN"
     code = pb.RequestAuthCodeRequest(domain_id=str(ids[4]))
-    assert (await domains.refused(limited, "RequestAuthCode", code)).reason == "DOMAIN_NOT_FOUND"
+    assert (await domains.refused(limited, "RequestAuthCode", code)).reason == "STEP_UP_REQUIRED"
+    assert (await domains.refused(confirmed(limited), "RequestAuthCode", code)).reason == "DOMAIN_NOT_FOUND"
     stranger = person(uuid4(), *EVERY)
     assert not (await domains.call(stranger, "BatchGetDomains", batch)).domains
 

@@ -9,14 +9,15 @@ import grpc
 import pytest
 
 from portico.common.v1 import common_pb2
-from portico.identity.v1 import events_pb2
+from portico.identity.v1 import events_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
-from services.identity import operators
-from tests.identity.conftest import Member, Town
+from services.identity import letters, operators
+from tests.identity.conftest import SEALER, Member, Town
 from tests.identity.test_access import NEEDS
 from tests.identity.test_credentials import authenticated, read, reason
 from tests.identity.test_event_log import filled, tamper
 from tests.identity.test_operators import ACTS, staff
+from tests.identity.test_own_credentials import session_of
 from tests.identity.test_sign_in import sign_in, signed_in
 from tests.serving import Serving
 
@@ -59,8 +60,17 @@ async def test_an_account_is_opened_with_its_owner_who_is_mailed_how_to_get_in(i
     [mail] = await identity.db.fetch("SELECT * FROM emails WHERE account_id = $1", account_id)
     assert mail["recipient"] == request.owner_email
     assert mail["subject"] == f"Megnyílt az ügyfélfiókja: {made.account.number}"
-    assert "https://portal.example/sign-in" in mail["body"]
-    assert request.owner_email in mail["body"]
+    assert letters.SECRET in mail["body"]
+    sealed = SEALER.open(mail["sealed_secret"], f"email:{mail['occasion']}").decode()
+    address, _, link = sealed.partition("?token=")
+    assert address == "https://portal.example/reset"
+    await identity.call(
+        None, "ResetPassword", passwords_pb2.ResetPasswordRequest(secret=link, new_password="egészen új jelszó 41")
+    )
+    member = Member(
+        account_id, UUID(made.owner.id), UUID(owner.id), request.owner_email, "egészen új jelszó 41", "owner"
+    )
+    await authenticated(identity, await signed_in(identity, member))
     [saved] = await identity.told(events_pb2.AccountSaved, account_id)
     assert saved.account == made.account
     for action in ("account.created", "contact.added"):
@@ -250,6 +260,30 @@ async def test_a_locked_user_is_out_everywhere_and_told_why_only_with_the_right_
     for action in ("user.locked", "user.unlocked"):
         [event] = await told(identity, member.account_id, action)
         assert (event.actor.kind, event.actor.label) == ("operator", operator.label)
+
+
+async def test_neither_a_locked_user_nor_one_whose_accounts_are_locked_gets_into_the_vpn(
+    identity: Serving, town: Town
+) -> None:
+    operator, member = await staff(identity, town), await town.member()
+    elsewhere = await town.account("Másik Bt.")
+    await town.join(member, elsewhere, "accountant")
+    who = await session_of(identity, member)
+    access = (await identity.call(who, "SetVpnPassword", passwords_pb2.SetVpnPasswordRequest())).access
+
+    async def gets_in() -> bool:
+        found: bool = await identity.db.fetchval(
+            "SELECT EXISTS (SELECT FROM radcheck WHERE username = $1)", access.username
+        )
+        return found
+
+    await identity.call(operator, "LockUser", pb.LockUserRequest(user=member.email, reason="x"))
+    assert not await gets_in()
+    await identity.call(operator, "UnlockUser", pb.UnlockUserRequest(user=member.email))
+    await identity.call(operator, "LockAccount", pb.LockAccountRequest(account=str(elsewhere), reason="x"))
+    assert await gets_in()
+    await identity.call(operator, "LockAccount", pb.LockAccountRequest(account=str(member.account_id), reason="x"))
+    assert not await gets_in()
 
 
 async def test_ending_a_users_sessions_signs_it_out_everywhere_and_tells_it(identity: Serving, town: Town) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import grpc
 from google.protobuf.message import Message
 
-from portico.identity.v1 import identity_pb2
+from portico.identity.v1 import identity_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
 from services.chassis.actor import Actor, Grant
 from services.identity import operator_sign_ins
@@ -118,6 +118,11 @@ OWN: dict[str, Message] = {
     "RevokeApiToken": identity_pb2.RevokeApiTokenRequest(id=str(uuid4())),
     "RevokeSession": identity_pb2.RevokeSessionRequest(id=str(uuid4())),
     "RevokeAllSessions": identity_pb2.RevokeAllSessionsRequest(),
+    "ChangePassword": passwords_pb2.ChangePasswordRequest(
+        current_password="helyes jelszó", new_password="új jelszó 12345"
+    ),
+    "SetVpnPassword": passwords_pb2.SetVpnPasswordRequest(),
+    "RemoveVpnPassword": passwords_pb2.RemoveVpnPasswordRequest(),
 }
 
 
@@ -158,6 +163,8 @@ async def test_an_operators_session_changes_nothing_and_sees_nothing_of_the_user
         assert refused.code is grpc.StatusCode.PERMISSION_DENIED
     assert await sessions(identity, there) == []
     assert await tokens(identity, there) == []
+    vpn = await identity.call(there, "GetVpnAccess", passwords_pb2.GetVpnAccessRequest())
+    assert not vpn.HasField("access")
     for method in ("ListEvents", "ListEmails"):
         assert (await identity.refused(there, method, NEEDS[method][0])).reason == "FORBIDDEN"
     assert len(await tokens(identity, own)) == 1

@@ -106,7 +106,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
             refusals=ordered.refusals,
         )
 
-    @requires("domains.authcode")
+    @requires("domains.authcode", step_up=True)
     async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
         code = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id))
         return pb.RequestAuthCodeResponse(delivery=pb.AUTH_CODE_DELIVERY_SHOWN, code=code)

@@ -47,6 +47,15 @@ ALTER TABLE users ADD COLUMN locked_at timestamptz;
 ALTER TABLE users ADD COLUMN lock_reason text NOT NULL DEFAULT '';
 ALTER TABLE users ADD CONSTRAINT users_lock_has_reason CHECK ((locked_at IS NULL) = (lock_reason = ''));
 
+-- Nor does a locked user get into the VPN, or somebody whose every account is locked.
+CREATE OR REPLACE VIEW radcheck WITH (security_barrier) AS
+    SELECT v.id, v.username, 'Password-With-Header'::text AS attribute, ':='::text AS op, v.password_hash AS value
+    FROM vpn_access v
+    WHERE EXISTS (SELECT FROM contacts c
+                  JOIN accounts a ON a.id = c.account_id AND a.locked_at IS NULL
+                  JOIN users u ON u.id = c.user_id AND u.locked_at IS NULL
+                  WHERE c.user_id = v.user_id AND (c.expires_at IS NULL OR c.expires_at > now()));
+
 -- Lists for operators, the newest first.
 CREATE INDEX accounts_by_time ON accounts (created_at, id);
 CREATE INDEX users_by_time ON users (created_at, id);

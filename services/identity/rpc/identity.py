@@ -109,7 +109,7 @@ class IdentityRpc(IdentityServiceServicer):
         found = await api_tokens.of_actor(self._app.db, call.actor, call.now)
         return pb.ListApiTokensResponse(tokens=map(_api_token, found))
 
-    @requires(None)
+    @requires(None, step_up=True)
     async def CreateApiToken(self, request: pb.CreateApiTokenRequest, call: Call) -> pb.CreateApiTokenResponse:
         token, secret = await api_tokens.create(
             self._app.db,

@@ -67,7 +67,8 @@ class IdentityServiceStub:
     """The user's API tokens in all of its accounts, the newest first; revoked ones are left out."""
     CreateApiToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateApiTokenRequest, _identity_pb2.CreateApiTokenResponse]
     """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
-    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret. For a
+    person who has just confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
     """
     RevokeApiToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RevokeApiTokenRequest, _identity_pb2.RevokeApiTokenResponse]
     """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND."""
@@ -111,7 +112,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """The user's API tokens in all of its accounts, the newest first; revoked ones are left out."""
     CreateApiToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateApiTokenRequest, _identity_pb2.CreateApiTokenResponse]  # type: ignore[assignment]
     """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
-    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret. For a
+    person who has just confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
     """
     RevokeApiToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.RevokeApiTokenRequest, _identity_pb2.RevokeApiTokenResponse]  # type: ignore[assignment]
     """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND."""
@@ -230,7 +232,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.CreateApiTokenResponse, _abc.Awaitable[_identity_pb2.CreateApiTokenResponse]]:
         """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
-        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret. For a
+        person who has just confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
         """
 
     @_abc_1.abstractmethod
