@@ -18,6 +18,7 @@ from portico.identity.v1 import identity_pb2
 @strawberry.type(description="Where the user is signed in.")
 class Session:
     id: strawberry.ID
+    application: str | None = strawberry.field(description="The app that the user let in; null for a browser.")
     user_agent: str | None
     ip: str | None = strawberry.field(description="Where it was opened from.")
     created_at: DateTime
@@ -32,6 +33,7 @@ class Session:
     def of(pb: identity_pb2.Session) -> "Session":
         return Session(
             id=strawberry.ID(global_id("Session", pb.id)),
+            application=pb.application or None,
             user_agent=pb.user_agent or None,
             ip=pb.ip or None,
             created_at=moment(pb.created_at),
@@ -95,7 +97,9 @@ class Viewer:
     current_ip: str
     memberships: list[Contact]
     sessions: list[Session] | None = field(
-        SELF, _sessions, description="The open sessions, the last used first. An API token is shown none."
+        SELF,
+        _sessions,
+        description="The open sessions, of browsers and of apps, the last used first. A token is shown none.",
     )
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 LIFE = timedelta(days=30)
 #: And this long after its last use.
 IDLE = timedelta(days=7)
+#: One that an app was given lasts longer: the app proves itself anew with every refresh token.
+APP_LIFE = timedelta(days=90)
+APP_IDLE = timedelta(days=30)
 
 
 class SignInFailed(Unauthenticated):
@@ -111,7 +114,7 @@ async def of_actor(db: Database, actor: Actor, now: datetime) -> list[Row]:
     """The open sessions of the user, the last used first. A token sees none: it may be narrower than its maker."""
     if actor.user_id is None or actor.session_id is None:
         return []
-    return await credential_store.sessions_of_user(db, actor.user_id, now, now - IDLE)
+    return await credential_store.sessions_of_user(db, actor.user_id, now, now - IDLE, now - APP_IDLE)
 
 
 async def revoke(db: Database, actor: Actor, session_id: UUID, now: datetime) -> None:
@@ -136,7 +139,8 @@ async def end_all(
     """Ends the user's open sessions: all, or one, or all but one; how many there were. `ip` is where it is asked from."""
     ended = await credential_store.end_sessions(tx, user_id, only, keep, now)
     if ended:
-        told = [{"id": row["id"], "ip": row["ip"], "user_agent": row["user_agent"]} for row in ended]
+        shown = ("id", "ip", "user_agent", "application")
+        told = [{name: row[name] for name in shown if row[name] is not None} for row in ended]
         await tell_accounts(
             tx, user_id, ended[0]["email"], ended[0], ip, now, "user.sessions_revoked", before={"sessions": told}
         )

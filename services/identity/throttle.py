@@ -37,6 +37,8 @@ class Allowance:
 
 PER_ADDRESS = Allowance(burst=10, every=timedelta(minutes=1))
 PER_IP = Allowance(burst=50, every=timedelta(seconds=10))
+#: Authorizations that apps may start from an IP: anybody may, and each is a row.
+STARTED_PER_IP = Allowance(burst=300, every=timedelta(seconds=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,12 @@ async def spend(db: Database, email: str, ip: str, now: datetime, kind: Kind = P
     async with db.transaction() as tx:
         for key, allowance in sorted(keys, key=lambda pair: pair[0]):
             await _pay(tx, key, allowance, kind.error, now)
+
+
+async def spend_authorization(tx: Tx, ip: str, now: datetime) -> None:
+    """Pays for one started authorization from this IP; SignInThrottled."""
+    if ip:
+        await _pay(tx, f"authorization:{_of_ip(ip)}", STARTED_PER_IP, SignInThrottled, now)
 
 
 async def restore(q: Queryable, email: str) -> None:

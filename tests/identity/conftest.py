@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import identity_pb2_grpc, operator_pb2_grpc, passwords_pb2_grpc
+from portico.identity.v1 import identity_pb2_grpc, oauth_pb2_grpc, operator_pb2_grpc, passwords_pb2_grpc
 from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, operators, users
 from services.identity.app import App
@@ -47,10 +47,12 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
         register=register,
         make_stub=Stubs.of(
             identity_pb2_grpc.IdentityServiceStub,
+            oauth_pb2_grpc.OAuthServiceStub,
             passwords_pb2_grpc.PasswordsServiceStub,
             operator_pb2_grpc.OperatorServiceStub,
         ),
         consumes=CONSUMES,
+        key=signing,
     ) as running:
         yield running
 

@@ -143,6 +143,7 @@ def _session(row: Row, current: UUID | None) -> pb.Session:
         expires_at=to_pb(row["expires_at"]),
         current=row["id"] == current,
         operator=row["operator"] or "",
+        application=row["application"] or "",
     )
 
 

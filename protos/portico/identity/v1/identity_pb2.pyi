@@ -261,7 +261,7 @@ class AuthenticateResponse(_message.Message):
     CREDENTIAL_KIND_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
     credential_kind: _builtins.str
-    """"session" or "token"."""
+    """"session", of a browser or of an app that may do all its user may, or "token"."""
     operator: _builtins.str
     """The operator who looks at the portal through this session, which can only read; empty for the user itself."""
     @_builtins.property
@@ -733,6 +733,7 @@ class Session(_message.Message):
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
+    APPLICATION_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_agent: _builtins.str
@@ -740,6 +741,8 @@ class Session(_message.Message):
     """Where it was opened from."""
     current: _builtins.bool
     """The session that asks."""
+    application: _builtins.str
+    """The name of the app that it belongs to; empty for a browser's."""
     operator: _builtins.str
     """The operator whose it is, to see what the user sees; empty for the user's own."""
     @_builtins.property
@@ -760,11 +763,12 @@ class Session(_message.Message):
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         current: _builtins.bool = ...,
+        application: _builtins.str = ...,
         operator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "operator", b"operator", "user_agent", b"user_agent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "operator", b"operator", "user_agent", b"user_agent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

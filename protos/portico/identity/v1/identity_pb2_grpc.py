@@ -112,7 +112,7 @@ class IdentityServiceServicer:
     """
 
     def Authenticate(self, request, context):
-        """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
+        """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
         UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
