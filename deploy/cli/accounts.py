@@ -118,6 +118,7 @@ def show(context: typer.Context, account: Account, as_json: Json = False) -> Non
             ("name", one.name),
             ("kind", identity_pb2.AccountKind.Name(one.kind).removeprefix("ACCOUNT_KIND_").lower()),
             ("tax number", one.tax_number),
+            ("EU VAT id", one.eu_vat_id),
             ("e-mail", one.email),
             ("phone", one.phone),
             ("address", address),
@@ -128,8 +129,17 @@ def show(context: typer.Context, account: Account, as_json: Json = False) -> Non
         ]
     )
     typer.echo()
-    rows = [(one.user.email, one.user.name, one.role, output.moment(one, "since")) for one in answer.contacts]
-    output.table(("CONTACT", "NAME", "ROLE", "SINCE"), rows, "It has no contact.")
+    rows = [
+        (
+            one.email,
+            one.name,
+            one.role,
+            identity_pb2.ContactState.Name(one.state).removeprefix("CONTACT_STATE_").lower(),
+            output.moment(one, "since"),
+        )
+        for one in answer.contacts
+    ]
+    output.table(("CONTACT", "NAME", "ROLE", "STATE", "SINCE"), rows, "It has no contact.")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from gateway import messages
 from gateway.clients import Calls
 from gateway.errors import ServiceError, problem_of
 from gateway.pages.rendering import COMMON, Texts, page, read_form, too_large
-from gateway.pages.sign_in import signed_in
+from gateway.pages.sign_in import enter
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from portico.identity.v1 import operator_pb2
 
@@ -62,4 +62,4 @@ async def operator(gateway: Gateway, http: HttpRequest) -> Response:
             raise
         status = 410 if error.reason == "SIGN_IN_LINK_INVALID" else 503
         return refused(status, messages.text(problem.message, locale, problem.values))
-    return signed_in("/", answer.secret, answer.expires_at)
+    return enter("/", answer)

@@ -1,6 +1,5 @@
 """Signing in and out with the browser."""
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -10,7 +9,7 @@ from gateway.errors import ServiceError, problem_of
 from gateway.pages.rendering import COMMON, Texts, current, page, read_form, safe_next, too_large
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import COOKIE, BadCredential, bearer
-from portico.identity.v1 import identity_pb2
+from portico.identity.v1 import identity_pb2, operator_pb2
 
 TEXTS: Texts = {
     "hu": {
@@ -62,14 +61,14 @@ async def sign_in(gateway: Gateway, http: HttpRequest) -> Response:
         if problem is None:
             raise
         return again(503, messages.text(problem.message, locale, problem.values))
-    return signed_in(goal, answer.secret, answer.expires_at)
+    return enter(goal, answer)
 
 
-def signed_in(goal: str, secret: str, expires_at: Timestamp) -> Response:
-    """Goes on to `goal` with the session's cookie."""
+def enter(goal: str, opened: identity_pb2.CreateSessionResponse | operator_pb2.RedeemSignInLinkResponse) -> Response:
+    """Goes on to a path of this site with the session that was opened."""
     response = RedirectResponse(goal, 303, headers={"Cache-Control": "no-store"})
-    expires = expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
-    response.set_cookie(COOKIE, secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
+    expires = opened.expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
+    response.set_cookie(COOKIE, opened.secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 

@@ -12,7 +12,16 @@ from services.chassis import audit, idempotency
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx, like
 from services.chassis.pages import Page
-from services.identity import accounts, contacts, operator_store, password_resets, store, users
+from services.identity import (
+    account_store,
+    accounts,
+    contact_store,
+    contacts,
+    operator_store,
+    password_resets,
+    store,
+    users,
+)
 from services.identity.accounts import AccountNotFound
 from services.identity.app import App
 from services.identity.letters import Letter
@@ -88,10 +97,10 @@ async def page(db: Database, search: str, locked: bool, page: Page, now: datetim
 async def describe(db: Database, ref: str, now: datetime) -> tuple[Account, Row, list[Contact]]:
     """(account, its summary, its contacts); AccountNotFound."""
     found = await operator_store.account(db, ref, now)
-    account = await store.account(db, found["id"], None) if found else None
+    account = await account_store.account(db, found["id"], None) if found else None
     if found is None or account is None:
         raise AccountNotFound(f"there is no account {ref}", field="account")
-    return account, found, await store.contacts_of_account(db, account.id, None, now)
+    return account, found, await contact_store.contacts_of_account(db, account.id, None, revoked=False, most=0)
 
 
 async def chain(db: Database, ref: str) -> UUID:
@@ -149,9 +158,9 @@ async def _record(
 
 async def _tell_owners(tx: Tx, app: App, name: str, account: Row, values: dict[str, object], now: datetime) -> None:
     values = {"number": account["number"], "account": account["name"], "url": app.public_url, **values}
-    people: Sequence[Contact] = await store.contacts_of_account(tx, account["id"], None, now)
+    people: Sequence[Contact] = await contact_store.contacts_of_account(tx, account["id"], None, revoked=False, most=0)
     for contact in people:
-        if contact.role == "owner":
+        if contact.role == "owner" and contact.state(now) == "active":
             letter = _letter(name, f"{account['id']}:{now.isoformat()}", account["id"], contact.user, values)
             await app.post.write(tx, letter, now)
 
@@ -171,7 +180,7 @@ def _letter(name: str, occasion: str, account_id: UUID, user: User, values: dict
 
 
 async def _reload(tx: Tx, kept: dict[str, object]) -> Opened:
-    account = await store.account(tx, UUID(str(kept["account_id"])), None)
+    account = await account_store.account(tx, UUID(str(kept["account_id"])), None)
     if account is None:
         raise AccountNotFound("the account is no more")
     owner = await store.user(tx, UUID(str(kept["user_id"])))

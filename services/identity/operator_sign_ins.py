@@ -8,10 +8,10 @@ from services.chassis import audit
 from services.chassis.actor import Actor, Grant
 from services.chassis.db import Database
 from services.chassis.errors import NotFound
-from services.identity import access, operator_store, secret, store, users
+from services.identity import access, contact_store, operator_store, secret, users
 from services.identity.accounts import AccountNotFound
-from services.identity.api_tokens import ContactNotFound
 from services.identity.app import App
+from services.identity.contacts import ContactNotFound
 from services.identity.operator_users import UserNotFound
 from services.identity.sessions import IDLE, NewSession
 
@@ -42,7 +42,7 @@ async def offer(app: App, operator: Actor, account_ref: str, user_ref: str, reas
     if user is None:
         raise UserNotFound(f"there is no user {user_ref}", field="user")
     users.check_lock(user)
-    contacts = await store.memberships(app.db, user["id"], None, now)
+    contacts = await contact_store.memberships(app.db, user["id"], None, now)
     contact = next((one for one in contacts if one.account_id == account["id"]), None)
     if contact is None:
         raise ContactNotFound(f"{user['email']} is no contact of {account['number']}", field="user")

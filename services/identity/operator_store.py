@@ -121,7 +121,8 @@ async def redeem_sign_in(tx: Tx, code_hash: bytes, now: datetime) -> Row | None:
         """UPDATE operator_sign_ins s SET used_at = $2
            FROM operators o, contacts c, users u
            WHERE s.code_hash = $1 AND s.used_at IS NULL AND s.expires_at > $2
-             AND o.id = s.operator_id AND o.disabled_at IS NULL AND c.id = s.contact_id AND u.id = c.user_id
+             AND o.id = s.operator_id AND o.disabled_at IS NULL
+             AND c.id = s.contact_id AND c.revoked_at IS NULL AND u.id = c.user_id
            RETURNING s.reason, s.contact_id, o.id AS operator_id, o.name AS operator, c.account_id, c.user_id, u.email""",
         code_hash,
         now,
@@ -164,8 +165,8 @@ async def purge_sign_ins(q: Queryable, before: datetime) -> None:
 # -- accounts
 
 _SUMMARY = """SELECT a.id, a.number, a.name, a.email, a.created_at, a.locked_at, a.lock_reason,
-                     (SELECT count(*) FROM contacts c WHERE c.account_id = a.id
-                        AND (c.expires_at IS NULL OR c.expires_at > $1)) AS contacts
+                     (SELECT count(*) FROM contacts c WHERE c.account_id = a.id AND c.user_id IS NOT NULL
+                        AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > $1)) AS contacts
               FROM accounts a"""
 
 
@@ -204,7 +205,7 @@ async def set_account_lock(tx: Tx, account_id: UUID, locked_at: datetime | None,
 # -- users
 
 _USER = """SELECT u.id, u.email, u.name, u.locale, u.created_at, u.locked_at, u.lock_reason,
-                  (SELECT count(*) FROM contacts c WHERE c.user_id = u.id
+                  (SELECT count(*) FROM contacts c WHERE c.user_id = u.id AND c.revoked_at IS NULL
                      AND (c.expires_at IS NULL OR c.expires_at > $1)) AS accounts,
                   (SELECT count(*) FROM factors f WHERE f.user_id = u.id) AS factors,
                   (SELECT count(*) FROM sessions s WHERE s.user_id = u.id AND s.operator IS NULL AND s.ended_at IS NULL

@@ -9,7 +9,7 @@ from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx, like
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page
-from services.identity import credential_store, operator_store, store
+from services.identity import contact_store, credential_store, operator_store
 from services.identity.app import App
 from services.identity.letters import Letter
 from services.identity.sessions import IDLE
@@ -91,7 +91,7 @@ async def _record(
     after: Mapping[str, object] | None = None,
 ) -> None:
     """In the log of each of the user's accounts; in the house's own where it has none."""
-    accounts = [account_id for account_id, _ in await store.accounts_of_user(tx, user["id"], now)]
+    accounts = [account_id for account_id, _ in await contact_store.accounts_of_user(tx, user["id"], now)]
     for account_id in accounts or [operator.account_id]:
         there = replace(operator, account_id=account_id)
         subject = ("User", user["id"], user["email"])

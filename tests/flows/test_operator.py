@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -120,6 +121,9 @@ async def test_a_broken_chain_is_named_and_ends_the_command_with_1(portal: Porta
     code, output = await typed(portal, "account", "create", *given, "--json")
     assert code == 0, output
     account = json.loads(output)["account"]
+    code, output = await typed(portal, "account", "show", account["number"])
+    assert code == 0, output
+    assert re.search(r"lanc@lanc\.example +Lánc Éva +owner +active ", output)
 
     async def whole() -> bool:
         return (await typed(portal, "chain", "verify", account["number"]))[1].strip().endswith("2 rows, all fit")

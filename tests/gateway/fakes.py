@@ -8,12 +8,15 @@ from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
 from portico.identity.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     operator_pb2,
@@ -48,6 +51,9 @@ ALL = [
 ACCOUNTANT = ["account.read", "billing.read", "billing.pay", "tickets.read", "tickets.write"]
 
 
+OVER = Timestamp(seconds=1_700_000_000)
+
+
 def uid(number: int) -> str:
     return str(UUID(int=number))
 
@@ -70,18 +76,35 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
-    locks: dict[str, str] = field(default_factory=dict)
+    account_locks: dict[str, str] = field(default_factory=dict)
     """Account -> why it is locked."""
     operators: dict[str, str] = field(default_factory=dict)
     """Token -> the operator who looks through it."""
     links: dict[str, str] = field(default_factory=dict)
     """Code of an operator's link -> the token that it is good for."""
+    rights: dict[str, accounts_pb2.GetRightsResponse] = field(default_factory=dict)
+    locks: list[identity_pb2.FieldLock] = field(default_factory=list)
     link_used: bool = False
     vpn: passwords_pb2.VpnAccess | None = None
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
         self.users[token] = identity_pb2.User(id=str(uuid4()), email=f"{token}@x.example", name=token, locale=locale)
+
+    def explain(
+        self,
+        known: identity_pb2.Contact,
+        *,
+        kind: str = "user",
+        held: Iterable[str] | None = None,
+        confirmed: bool = False,
+    ) -> None:
+        """What GetRights answers in the contact's account; `held` where the credential may less."""
+        grants = known.grants if held is None else [identity_pb2.Grant(permission=p) for p in held]
+        made = accounts_pb2.GetRightsResponse(contact=known, credential_grants=grants, credential_kind=kind)
+        if confirmed:
+            made.confirmed_until.FromJsonString("2030-01-01T00:00:00Z")
+        self.rights[known.account_id] = made
 
     def clear_counts(self) -> None:
         self.calls.clear()
@@ -94,7 +117,9 @@ def contact(
     *,
     denied: Iterable[str] = (),
     resources: dict[str, list[str]] | None = None,
+    over: Iterable[str] = (),
 ) -> identity_pb2.Contact:
+    """`over` are permissions that ran out."""
     grants = [identity_pb2.Grant(permission=p, resources=(resources or {}).get(p, [])) for p in permissions]
     return identity_pb2.Contact(
         id=uid(900 + account),
@@ -102,8 +127,12 @@ def contact(
         account_number=f"P-{10000 + account}",
         account_name=f"Account {account}",
         role="custom",
+        state=identity_pb2.CONTACT_STATE_ACTIVE,
+        user=identity_pb2.User(id=uid(800 + account), email=f"c{account}@x.example", name="C", locale="en"),
+        email=f"c{account}@x.example",
         grants=grants,
         denied_fields=list(denied),
+        own_grants=[identity_pb2.Grant(permission=p, expires_at=OVER) for p in over],
     )
 
 
@@ -237,7 +266,9 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         )
 
     def _lock(self, account: str) -> identity_pb2.Lock | None:
-        return identity_pb2.Lock(reason=self.world.locks[account]) if account in self.world.locks else None
+        return (
+            identity_pb2.Lock(reason=self.world.account_locks[account]) if account in self.world.account_locks else None
+        )
 
     async def CreateSession(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "CreateSession")
@@ -262,7 +293,14 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
     async def GetAccount(self, request: Any, context: Any) -> Any:
         account = await self.enter(request, context, "GetAccount")
         return identity_pb2.Account(
-            id=account, number="P-1", kind=identity_pb2.ACCOUNT_KIND_COMPANY, name="Minta", currency="HUF", locale="hu"
+            id=account,
+            number="P-1",
+            kind=identity_pb2.ACCOUNT_KIND_COMPANY,
+            name="Minta",
+            currency="HUF",
+            locale="hu",
+            version=3,
+            locks=self.world.locks,
         )
 
     async def ListContacts(self, request: Any, context: Any) -> Any:
@@ -348,6 +386,52 @@ class Operator(Fake, operator_pb2_grpc.OperatorServiceServicer):
 
 class _SignInLinkInvalid(NotFound):
     reason = "SIGN_IN_LINK_INVALID"
+
+
+class Accounts(Fake, accounts_pb2_grpc.AccountsServiceServicer):
+    """Answers writes with what was asked for; what GetRights says, the world arranges by account."""
+
+    async def GetRights(self, request: Any, context: Any) -> Any:
+        return self.world.rights[await self.enter(request, context, "GetRights")]
+
+    async def ListRoles(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListRoles")
+        roles = [accounts_pb2.Role(name="accountant", permissions=ACCOUNTANT), accounts_pb2.Role(name="custom")]
+        return accounts_pb2.ListRolesResponse(roles=roles)
+
+    async def UpdateAccountProfile(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "UpdateAccountProfile")
+        return identity_pb2.Account(
+            id=account,
+            number="P-1",
+            kind=identity_pb2.ACCOUNT_KIND_COMPANY,
+            name="Saved",
+            version=request.if_version + 1,
+        )
+
+    async def SetDefaultAccount(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDefaultAccount")
+        return accounts_pb2.SetDefaultAccountResponse()
+
+    async def InviteContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "InviteContact")
+        return identity_pb2.Contact(
+            id=uid(951),
+            account_id=account,
+            state=identity_pb2.CONTACT_STATE_INVITED,
+            email=request.email,
+            role=request.role,
+            own_grants=request.grants,
+            denied_fields=request.denied_fields,
+        )
+
+    async def UpdateContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "UpdateContact")
+        return identity_pb2.Contact(id=request.id, account_id=account, state=identity_pb2.CONTACT_STATE_ACTIVE)
+
+    async def RevokeContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "RevokeContact")
+        return identity_pb2.Contact(id=request.id, account_id=account, state=identity_pb2.CONTACT_STATE_REVOKED)
 
 
 class Passwords(Fake, passwords_pb2_grpc.PasswordsServiceServicer):
@@ -585,6 +669,7 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
     made: dict[str, list[tuple[Any, Any]]] = {
         "identity": [
             (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
+            (accounts_pb2_grpc.add_AccountsServiceServicer_to_server, Accounts),
             (passwords_pb2_grpc.add_PasswordsServiceServicer_to_server, Passwords),
             (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
         ],

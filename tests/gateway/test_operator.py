@@ -131,7 +131,7 @@ async def test_a_link_without_a_code_or_from_another_site_is_refused(stand: Stan
 
 async def test_in_a_locked_account_every_field_says_why_and_no_service_is_asked(stand: Stand) -> None:
     stand.world.person("owner-token", contact(1, ALL), locale="hu")
-    stand.world.locks[uid(1)] = "Csalás gyanúja"
+    stand.world.account_locks[uid(1)] = "Csalás gyanúja"
     answer = (await stand.post(EVERYTHING)).json()
     assert {e["extensions"]["code"] for e in answer["errors"]} == {"ACCOUNT_LOCKED"}
     text = "Az ügyfélfiók zárolva van („Csalás gyanúja”); forduljon ügyfélszolgálatunkhoz."
@@ -148,7 +148,7 @@ async def test_in_a_locked_account_every_field_says_why_and_no_service_is_asked(
 
 
 async def test_a_lock_of_one_account_leaves_the_others_alone(stand: Stand) -> None:
-    stand.world.locks[uid(1)] = "x"
+    stand.world.account_locks[uid(1)] = "x"
     query = "query ($a: ID) { account(id: $a) { lock { reason } invoices { nodes { number } } } }"
     for number, code in ((1, ["ACCOUNT_LOCKED"]), (2, [])):
         given = {"a": gid("Account", uid(number))}
@@ -160,7 +160,7 @@ async def test_a_lock_of_one_account_leaves_the_others_alone(stand: Stand) -> No
 
 
 async def test_a_subscription_to_a_locked_account_is_refused_with_why(stand: Stand) -> None:
-    stand.world.locks[uid(1)] = "x"
+    stand.world.account_locks[uid(1)] = "x"
     async with connect(stand) as socket:
         await subscribe(socket, "subscription ($i: ID!) { operationUpdated(id: $i) { state } }", i=operation_id())
         frame = await read(socket)

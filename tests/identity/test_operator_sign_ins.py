@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import grpc
 from google.protobuf.message import Message
 
-from portico.identity.v1 import identity_pb2, passwords_pb2
+from portico.identity.v1 import accounts_pb2, identity_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
 from services.chassis.actor import Actor, Grant
 from services.identity import operator_sign_ins
@@ -118,6 +118,7 @@ OWN: dict[str, Message] = {
     "RevokeApiToken": identity_pb2.RevokeApiTokenRequest(id=str(uuid4())),
     "RevokeSession": identity_pb2.RevokeSessionRequest(id=str(uuid4())),
     "RevokeAllSessions": identity_pb2.RevokeAllSessionsRequest(),
+    "SetDefaultAccount": accounts_pb2.SetDefaultAccountRequest(),
     "ChangePassword": passwords_pb2.ChangePasswordRequest(
         current_password="helyes jelszó", new_password="új jelszó 12345"
     ),

@@ -54,7 +54,7 @@ CREATE OR REPLACE VIEW radcheck WITH (security_barrier) AS
     WHERE EXISTS (SELECT FROM contacts c
                   JOIN accounts a ON a.id = c.account_id AND a.locked_at IS NULL
                   JOIN users u ON u.id = c.user_id AND u.locked_at IS NULL
-                  WHERE c.user_id = v.user_id AND (c.expires_at IS NULL OR c.expires_at > now()));
+                  WHERE c.user_id = v.user_id AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now()));
 
 -- Lists for operators, the newest first.
 CREATE INDEX accounts_by_time ON accounts (created_at, id);

@@ -31,7 +31,7 @@ class IdentityRpc(IdentityServiceServicer):
             user=user_to_pb(found.user),
             memberships=[
                 pb.Membership(
-                    contact=contact_to_pb(membership.contact, membership.grants),
+                    contact=contact_to_pb(membership.contact, membership.grants, call.now),
                     actor_token=membership.actor_token,
                     actor_token_expires_at=to_pb(membership.actor_token_expires_at),
                     lock=lock_to_pb(membership.contact.lock),
@@ -71,8 +71,8 @@ class IdentityRpc(IdentityServiceServicer):
 
     @requires(None)
     async def ListContacts(self, request: pb.ListContactsRequest, call: Call) -> pb.ListContactsResponse:
-        found = await contacts.visible(self._app.db, call.actor, call.now)
-        return pb.ListContactsResponse(contacts=[contact_to_pb(c, c.grants(call.now)) for c in found])
+        found = await contacts.visible(self._app.db, call.actor, call.now, revoked=request.revoked)
+        return pb.ListContactsResponse(contacts=[contact_to_pb(c, c.grants(call.now), call.now) for c in found])
 
     @requires("log.read")
     async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:

@@ -7,13 +7,13 @@ from services.chassis.db import Row
 from services.chassis.grpc import Call, public, requires
 from services.chassis.times import to_pb
 from services.identity import (
+    contact_store,
     event_log,
     operator_accounts,
     operator_sign_ins,
     operator_store,
     operator_users,
     operators,
-    store,
 )
 from services.identity.app import App
 from services.identity.operators import PERMISSION
@@ -91,8 +91,8 @@ class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
         account, found, people = await operator_accounts.describe(self._app.db, request.account, call.now)
         return pb.DescribeAccountResponse(
             account=account_to_pb(account),
-            lock=lock_to_pb(store.lock(found)),
-            contacts=[contact_to_pb(one, one.grants(call.now)) for one in people],
+            lock=lock_to_pb(contact_store.lock(found)),
+            contacts=[contact_to_pb(one, one.grants(call.now), call.now) for one in people],
         )
 
     @requires(PERMISSION)
@@ -188,7 +188,7 @@ def _account(row: Row) -> pb.AccountSummary:
         name=row["name"],
         email=row["email"],
         since=to_pb(row["created_at"]),
-        lock=lock_to_pb(store.lock(row)),
+        lock=lock_to_pb(contact_store.lock(row)),
         contacts=row["contacts"],
     )
 
@@ -197,7 +197,7 @@ def _user(row: Row) -> pb.UserSummary:
     return pb.UserSummary(
         user=user_to_pb(User(row["id"], row["email"], row["name"], row["locale"])),
         since=to_pb(row["created_at"]),
-        lock=lock_to_pb(store.lock(row)),
+        lock=lock_to_pb(contact_store.lock(row)),
         accounts=row["accounts"],
         factors=row["factors"],
         sessions=row["sessions"],
