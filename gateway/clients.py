@@ -18,6 +18,7 @@ from portico.identity.v1 import (
     factors_pb2_grpc,
     identity_pb2_grpc,
     oauth_pb2_grpc,
+    operator_pb2_grpc,
     passwords_pb2_grpc,
 )
 from portico.tickets.v1 import tickets_pb2_grpc
@@ -53,6 +54,7 @@ class Clients:
     channels: Mapping[str, grpc.aio.Channel]
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
     factors: "factors_pb2_grpc.FactorsServiceAsyncStub"
+    operator: "operator_pb2_grpc.OperatorServiceAsyncStub"
     accounts: "accounts_pb2_grpc.AccountsServiceAsyncStub"
     passwords: "passwords_pb2_grpc.PasswordsServiceAsyncStub"
     oauth: "oauth_pb2_grpc.OAuthServiceAsyncStub"
@@ -70,6 +72,7 @@ class Clients:
             channels,
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
             factors_pb2_grpc.FactorsServiceStub(channels["identity"]),
+            operator_pb2_grpc.OperatorServiceStub(channels["identity"]),
             accounts_pb2_grpc.AccountsServiceStub(channels["identity"]),
             passwords_pb2_grpc.PasswordsServiceStub(channels["identity"]),
             oauth_pb2_grpc.OAuthServiceStub(channels["identity"]),

@@ -76,6 +76,8 @@ class ErrorCode(Enum):
     NETWORK_INVALID = "NETWORK_INVALID"
     TOO_MANY_TOKENS = "TOO_MANY_TOKENS"
     SECRET_SHOWN_ALREADY = "SECRET_SHOWN_ALREADY"
+    ACCOUNT_LOCKED = "ACCOUNT_LOCKED"
+    READ_ONLY_SESSION = "READ_ONLY_SESSION"
     STEP_UP_REQUIRED = "STEP_UP_REQUIRED"
     FIELD_LOCKED = "FIELD_LOCKED"
     FIELD_REQUIRED = "FIELD_REQUIRED"
@@ -147,6 +149,8 @@ class Problem(Exception):
 
 def forbidden(refusal: Refusal) -> Problem:
     """A field or mutation that the contact may not use."""
+    if refusal.lock:
+        return Problem("ACCOUNT_LOCKED", reason=refusal.lock)
     if refusal.permission is None:
         return Problem(
             "FORBIDDEN", message="FIELD_DENIED", extensions={"permission": None}, coordinate=refusal.coordinate

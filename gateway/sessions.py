@@ -21,16 +21,17 @@ PENDING_COOKIE = "__Host-portico-sign-in"
 KEPT_SECONDS = 0.5
 """How long a revoked credential may still be believed: a second, less the time that closing its sockets takes."""
 
-_TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED"})
+_TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED", "USER_LOCKED"})
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4096}")
 
 
 class BadCredential(Exception):
-    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID, CREDENTIAL_EXPIRED or TOKEN_IP_REFUSED."""
+    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED
+    or USER_LOCKED."""
 
-    def __init__(self, reason: str = "CREDENTIAL_INVALID") -> None:
+    def __init__(self, reason: str = "CREDENTIAL_INVALID", values: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.problem = Problem("UNAUTHENTICATED", message=reason, extensions={"reason": reason})
+        self.problem = Problem("UNAUTHENTICATED", message=reason, extensions={"reason": reason}, **(values or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Member:
     contact: identity_pb2.Contact
     policy: Policy
     token: str
+    lock: identity_pb2.Lock | None
 
     @property
     def account_id(self) -> str:
@@ -63,6 +65,8 @@ class Session:
     """When identity was asked, in monotonic seconds."""
     key: bytes
     """What Sessions keeps it under."""
+    operator: str = ""
+    """The name of the operator who looks through this session; it can only read."""
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -144,10 +148,17 @@ class Sessions:
             answer = await calls.read("identity", self._clients.identity.Authenticate, request, None)
         except ServiceError as error:
             if error.code in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT}:
-                raise BadCredential(error.reason if error.reason in _TOLD else "CREDENTIAL_INVALID") from None
+                if error.reason in _TOLD:
+                    raise BadCredential(error.reason, error.metadata) from None
+                raise BadCredential from None
             raise
-        members = tuple(Member(m.contact, self._policies.of(m.contact), m.actor_token) for m in answer.memberships)
-        return Session(answer.user, members, asked_at, key)
+        members = tuple(map(self._member, answer.memberships))
+        return Session(answer.user, members, asked_at, key, answer.operator)
+
+    def _member(self, membership: identity_pb2.Membership) -> Member:
+        lock = membership.lock if membership.HasField("lock") else None
+        policy = self._policies.of(membership.contact, lock.reason if lock else "")
+        return Member(membership.contact, policy, membership.actor_token, lock)
 
 
 def _key(credential: Credential, ip: str) -> bytes:

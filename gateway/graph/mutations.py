@@ -16,6 +16,7 @@ from portico.common.v1 import common_pb2
 
 I = TypeVar("I")  # noqa: E741  # the input's type
 P = TypeVar("P")
+_REFUSALS = frozenset({"FORBIDDEN", "NOT_FOUND", "BAD_USER_INPUT", "ACCOUNT_LOCKED", "READ_ONLY_SESSION"})
 
 
 class Wrong(Exception):
@@ -66,6 +67,8 @@ def mutation(
         request: Request = info.context
         coordinate = f"Mutation.{info.field_name}"
         try:
+            if request.session.operator:
+                raise Problem("READ_ONLY_SESSION")
             acting = request.acting(getattr(given[0], "account_id", None) if given else None, "input.accountId")
             acting.require(permission, coordinate)
             return await run(acting, *given)
@@ -75,7 +78,7 @@ def mutation(
         except ServiceError as error:
             errors = refusals_of(error, request.locale)
         except Problem as error:
-            if error.code not in {"FORBIDDEN", "NOT_FOUND", "BAD_USER_INPUT"}:
+            if error.code not in _REFUSALS:
                 raise
             code = "INVALID" if error.code == "BAD_USER_INPUT" else error.code
             path = str(error.values["argument"]).split(".") if "argument" in error.values else None

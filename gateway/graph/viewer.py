@@ -26,6 +26,9 @@ class Session:
     last_used_at: DateTime = strawberry.field(description="Noted at most once a minute.")
     expires_at: DateTime
     current: bool = strawberry.field(description="Whether it is the session that asks.")
+    operator: str | None = strawberry.field(
+        description="The name of the operator whose it is, to see what you see; null for your own."
+    )
 
     @staticmethod
     def of(pb: identity_pb2.Session) -> "Session":
@@ -38,6 +41,7 @@ class Session:
             last_used_at=moment(pb.last_used_at),
             expires_at=moment(pb.expires_at),
             current=pb.current,
+            operator=pb.operator or None,
         )
 
 
@@ -88,6 +92,9 @@ async def _api_tokens(info: strawberry.Info) -> list[ApiToken] | None:
 @strawberry.type(description="The signed-in user.")
 class Viewer:
     user: User
+    operator: str | None = strawberry.field(
+        description="The name of the operator who looks through this session, which can only read; null normally."
+    )
     current_ip: str
     memberships: list[Contact]
     sessions: list[Session] | None = field(
@@ -113,6 +120,7 @@ class Viewer:
     def of(request: Request) -> "Viewer":
         return Viewer(
             user=User.of(request.session.user),
+            operator=request.session.operator or None,
             current_ip=request.ip,
             memberships=[Contact.of(a, a.member.contact) for a in request.actings()],
         )

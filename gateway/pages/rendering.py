@@ -38,6 +38,8 @@ COMMON: Mapping[str, Mapping[str, str]] = {
         "key_elsewhere": "Biztonsági kulcs csak a portál saját címén használható, itt nem. Nyissa meg ezt:",
         "key_unsupported": "Ez a böngésző nem tud biztonsági kulcsot használni. Válasszon más módot.",
         "key_no_script": "A biztonsági kulcshoz JavaScript kell; a többi mód enélkül is működik.",
+        "operator_sees": "operátorként azt látja, amit {user} lát. Semmit sem módosíthat.",
+        "operator_leaves": "Befejezés",
     },
     "en": {
         "sign_in": "Sign in",
@@ -54,6 +56,8 @@ COMMON: Mapping[str, Mapping[str, str]] = {
         "key_elsewhere": "Security keys work at the portal's own address only, not here. Open this:",
         "key_unsupported": "This browser cannot use security keys. Choose another way.",
         "key_no_script": "Security keys need JavaScript; the other ways work without.",
+        "operator_sees": "sees, as an operator, what {user} sees, and changes nothing.",
+        "operator_leaves": "Leave",
     },
 }
 """Locale -> name -> text, of every page; a page adds its own."""
@@ -85,11 +89,19 @@ KEY_CSP = f"{FORM_CSP}; script-src 'self'; connect-src 'self'"
 
 
 def page(
-    name: str, locale: str, texts: Texts, status: int = 200, *, csp: str = FORM_CSP, **values: Any
+    name: str,
+    locale: str,
+    texts: Texts,
+    status: int = 200,
+    *,
+    session: Session | None = None,
+    csp: str = FORM_CSP,
+    **values: Any,
 ) -> HTMLResponse:
-    """A template as a response; in it, `t` holds COMMON and `texts` in the reader's language."""
+    """A template as a response; in it, `t` holds COMMON and `texts` in the reader's language. A banner says when
+    `session` is an operator's."""
     t = {**COMMON[locale], **texts[locale]}
-    html = _templates.get_template(name).render(t=t, locale=locale, **values)
+    html = _templates.get_template(name).render(t=t, locale=locale, session=session, **values)
     return HTMLResponse(html, status, headers={**SECURITY, "Content-Security-Policy": csp, "Vary": "Accept-Language"})
 
 
@@ -163,6 +175,8 @@ def refusal(error: ServiceError, locale: str) -> str:
 
 def status_of(error: ServiceError) -> int:
     """The HTTP status of a service's refusal on a page."""
+    if error.reason == "USER_LOCKED":
+        return 403
     codes = {grpc.StatusCode.UNAUTHENTICATED: 401, grpc.StatusCode.RESOURCE_EXHAUSTED: 429}
     return 503 if error.silent or error.code == grpc.StatusCode.UNAVAILABLE else codes.get(error.code, 400)
 

@@ -14,6 +14,7 @@ from gateway.pages.rendering import (
     COMMON,
     KEY_CSP,
     Texts,
+    current,
     options,
     page,
     read_form,
@@ -24,7 +25,7 @@ from gateway.pages.rendering import (
 )
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import COOKIE, PENDING_COOKIE, BadCredential, bearer
-from portico.identity.v1 import factors_pb2, identity_pb2
+from portico.identity.v1 import factors_pb2, identity_pb2, operator_pb2
 from portico.identity.v1.identity_pb2 import EndSessionRequest
 
 log = logging.getLogger("gateway")
@@ -104,7 +105,9 @@ def form_again(locale: str, status: int, goal: str, error: str = "", email: str 
 async def enter(
     gateway: Gateway,
     http: HttpRequest,
-    opened: identity_pb2.CreateSessionResponse | factors_pb2.CompleteSignInResponse,
+    opened: identity_pb2.CreateSessionResponse
+    | factors_pb2.CompleteSignInResponse
+    | operator_pb2.RedeemSignInLinkResponse,
     goal: str,
 ) -> Response:
     """On to a path of this site with the session that was opened, or to the second factor when that is still to come. The
@@ -153,7 +156,7 @@ async def sign_out(gateway: Gateway, http: HttpRequest) -> Response:
     """GET asks, POST ends the session and takes the cookie away."""
     locale = locale_of(http.headers)
     if http.method != "POST":
-        return page("sign_out.html", locale, TEXTS)
+        return page("sign_out.html", locale, TEXTS, session=await current(gateway, http))
     if not same_origin(http):
         return page("sign_out.html", locale, TEXTS, 403)
     secret = http.cookies.get(COOKIE, "")

@@ -12,7 +12,7 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import contact_store, credential_store, factor_store, secret, store, throttle
+from services.identity import contact_store, credential_store, factor_store, secret, store, throttle, users
 from services.identity.passwords import Hasher
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class NewPendingSignIn:
 async def sign_in(
     db: Database, hasher: Hasher, email: str, password: str, *, ip: str, user_agent: str, now: datetime
 ) -> NewSession | NewPendingSignIn:
-    """Opens a session, or begins a pending sign-in when the user has a second factor; SignInFailed, or SignInThrottled
-    before the password is even looked at."""
+    """Opens a session, or begins a pending sign-in when the user has a second factor; SignInFailed, UserLocked, or
+    SignInThrottled before the password is even looked at."""
     email = email.strip()
     user = await store.user_by_email(db, email)
     # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
@@ -76,6 +76,7 @@ async def sign_in(
         # It is written down only for an address that somebody has: the time must not tell.
         await throttle.even(_tell_failed(db, user, ip, now))
         raise SignInFailed("the address or the password is wrong")
+    users.check_lock(user)
     fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
     async with db.transaction() as tx:
         # The password may have been changed, and the sessions ended for it, while we were hashing.
@@ -94,7 +95,9 @@ async def sign_in(
 
 
 async def open_session(tx: Tx, user: Row, way: str, *, ip: str, user_agent: str, now: datetime) -> NewSession:
-    """A session for somebody who has proven to be this user; `way` tells the log how: "password", "password, totp"."""
+    """A session for somebody who has proven to be this user; `way` tells the log how: "password", "password, totp".
+    UserLocked."""
+    users.check_lock(await store.lock_of_user(tx, user["id"]))
     made = NewSession(secret.make(secret.SESSION), now + LIFE)
     await credential_store.add_session(tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at)
     await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in", after={"with": way})
@@ -105,7 +108,15 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     """Ends the session of this secret; an unknown or ended one changes nothing."""
     async with db.transaction() as tx:
         ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
-        if ended is not None:
+        if ended is None:
+            return
+        if ended["operator"] is not None:
+            name = ended["operator"]
+            operator = Actor(kind="operator", id=name, label=name, account_id=ended["account_id"], ip=ended["ip"])
+            await audit.record(
+                tx, operator, "operator.signed_out", subject=("Contact", ended["contact_id"], ended["email"])
+            )
+        else:
             await tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
 
 

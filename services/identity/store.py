@@ -31,7 +31,9 @@ async def email_of_user(q: Queryable, user_id: UUID) -> str:
 
 async def user_by_email(q: Queryable, email: str) -> Row | None:
     return await q.fetchrow(
-        "SELECT id, email, name, locale, password_hash FROM users WHERE email = $1::text::citext", email
+        """SELECT id, email, name, locale, password_hash, locked_at, lock_reason FROM users
+           WHERE email = $1::text::citext""",
+        email,
     )
 
 
@@ -50,6 +52,13 @@ async def lock_user(tx: Tx, user_id: UUID) -> Row | None:
     return await tx.fetchrow(
         "SELECT id, email, name, locale, password_hash FROM users WHERE id = $1 FOR UPDATE", user_id
     )
+
+
+async def lock_of_user(q: Queryable, user_id: UUID) -> Row:
+    """`locked_at` and `lock_reason`, as an operator has set them."""
+    row = await q.fetchrow("SELECT locked_at, lock_reason FROM users WHERE id = $1", user_id)
+    assert row is not None
+    return row
 
 
 async def lock_password(tx: Tx, user_id: UUID) -> str | None:

@@ -21,6 +21,8 @@ from portico.identity.v1 import (
     factors_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
+    operator_pb2,
+    operator_pb2_grpc,
     passwords_pb2,
     passwords_pb2_grpc,
 )
@@ -80,6 +82,12 @@ class World:
     pending: dict[str, str] = field(default_factory=dict)
     """Sign-ins that wait for a second factor: secret -> token of the person."""
     confirmed: bool = False
+    account_locks: dict[str, str] = field(default_factory=dict)
+    """Account -> why it is locked."""
+    operators: dict[str, str] = field(default_factory=dict)
+    """Token -> the operator who looks through it."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Code of an operator's link -> the token that it is good for."""
     rights: dict[str, accounts_pb2.GetRightsResponse] = field(default_factory=dict)
     locks: list[identity_pb2.FieldLock] = field(default_factory=list)
     link_used: bool = False
@@ -253,10 +261,19 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         if token not in self.world.tokens:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "unknown credential")
         members = [
-            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}") for c in self.world.tokens[token]
+            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}", lock=self._lock(c.account_id))
+            for c in self.world.tokens[token]
         ]
         return identity_pb2.AuthenticateResponse(
-            user=self.world.users[token], memberships=members, credential_kind="token"
+            user=self.world.users[token],
+            memberships=members,
+            credential_kind="token",
+            operator=self.world.operators.get(token, ""),
+        )
+
+    def _lock(self, account: str) -> identity_pb2.Lock | None:
+        return (
+            identity_pb2.Lock(reason=self.world.account_locks[account]) if account in self.world.account_locks else None
         )
 
     async def CreateSession(self, request: Any, context: Any) -> Any:
@@ -482,6 +499,23 @@ class _CodeWrong(Invalid):
 class _StepUpRequired(DomainError):
     reason = "STEP_UP_REQUIRED"
     status = grpc.StatusCode.PERMISSION_DENIED
+
+
+class Operator(Fake, operator_pb2_grpc.OperatorServiceServicer):
+    async def RedeemSignInLink(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RedeemSignInLink")
+        token = self.world.links.pop(request.code, None)
+        if token is None:
+            await _refuse(context, _SignInLinkInvalid())
+        secret = f"session-{uuid4().hex}"
+        self.world.sessions[secret] = token or ""
+        answer = operator_pb2.RedeemSignInLinkResponse(secret=secret)
+        answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
+        return answer
+
+
+class _SignInLinkInvalid(NotFound):
+    reason = "SIGN_IN_LINK_INVALID"
 
 
 class Accounts(Fake, accounts_pb2_grpc.AccountsServiceServicer):
@@ -766,6 +800,9 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
         "identity": [
             (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
             (factors_pb2_grpc.add_FactorsServiceServicer_to_server, Factors),
+            (accounts_pb2_grpc.add_AccountsServiceServicer_to_server, Accounts),
+            (passwords_pb2_grpc.add_PasswordsServiceServicer_to_server, Passwords),
+            (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
         ],
         "domains": [(domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains)],
         "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
@@ -777,10 +814,7 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
     for name, kinds in made.items():
         server = grpc.aio.server()
         for add, kind in kinds:
-            add(kind(world, name), server)
-        if name == "identity":
-            accounts_pb2_grpc.add_AccountsServiceServicer_to_server(Accounts(world, name), server)  # type: ignore[abstract]
-            passwords_pb2_grpc.add_PasswordsServiceServicer_to_server(Passwords(world, "passwords"), server)
+            add(kind(world, "passwords" if kind is Passwords else name), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers[name] = server

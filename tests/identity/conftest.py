@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,10 +15,11 @@ from portico.identity.v1 import (
     factors_pb2_grpc,
     identity_pb2_grpc,
     oauth_pb2_grpc,
+    operator_pb2_grpc,
     passwords_pb2_grpc,
 )
 from services.chassis.actor import Actor, Grant, system
-from services.identity import access, accounts, api_tokens, contacts, users
+from services.identity import access, accounts, api_tokens, contacts, operators, users
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
 from services.identity.emails import Post
@@ -59,6 +60,7 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             accounts_pb2_grpc.AccountsServiceStub,
             oauth_pb2_grpc.OAuthServiceStub,
             passwords_pb2_grpc.PasswordsServiceStub,
+            operator_pb2_grpc.OperatorServiceStub,
         ),
         consumes=CONSUMES,
         key=signing,
@@ -127,6 +129,13 @@ class Town:
                 tx, actor, member.contact_id, "robot", grants=grants, expires_at=expires_at
             )
             return made.secret
+
+    async def operator(self, *ips: str) -> tuple[str, str]:
+        """(name, credential) of a new one."""
+        name = f"Operator {uuid4().hex[:8]}"
+        by = system("test", operators.HOUSE)
+        _, secret = await operators.create(self._db, by, name, "op@portico.example", ips, datetime.now(UTC))
+        return name, secret
 
 
 @pytest.fixture
