@@ -206,7 +206,8 @@ def _over(locale: str, error: ServiceError) -> Response:
         return _closed(locale, outcome if outcome in {"accepted", "declined"} else "withdrawn", "over_hint", 410)
     if error.reason == "INVITATION_EXPIRED":
         return _closed(locale, "expired", "expired_hint", 410)
-    if error.reason == "INVITATION_UNKNOWN":
+    # INVALID: what cannot be the secret of any.
+    if error.reason in {"INVITATION_UNKNOWN", "INVALID"}:
         return _closed(locale, "unknown", "unknown_hint", 404)
     problem = problem_of(error)
     if problem is None:

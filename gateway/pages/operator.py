@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway import messages
 from gateway.clients import Calls
 from gateway.errors import ServiceError, problem_of
-from gateway.pages.rendering import COMMON, Texts, page, read_form, too_large
+from gateway.pages.rendering import COMMON, Texts, page, read_form, status_of, too_large
 from gateway.pages.sign_in import enter
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from portico.identity.v1 import operator_pb2
@@ -60,6 +60,6 @@ async def operator(gateway: Gateway, http: HttpRequest) -> Response:
         problem = problem_of(error)
         if problem is None:
             raise
-        status = 410 if error.reason == "SIGN_IN_LINK_INVALID" else 503
+        status = 410 if error.reason == "SIGN_IN_LINK_INVALID" else status_of(error)
         return refused(status, messages.text(problem.message, locale, problem.values))
     return await enter(gateway, http, answer, "/")

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import grpc
 import jinja2
@@ -64,6 +64,7 @@ COMMON: Mapping[str, Mapping[str, str]] = {
 
 Texts = Mapping[str, Mapping[str, str]]
 
+_MOST_FIELDS = 20
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
 )
@@ -107,10 +108,8 @@ def page(
 
 def safe_next(value: str) -> str:
     """A path on this site to go on to; "/" for anything that could lead elsewhere."""
-    parts = urlsplit(value)
     plain = value.isprintable() and "\\" not in value and len(value) < 1000
-    good = plain and value.startswith("/") and not value.startswith("//") and not parts.scheme and not parts.netloc
-    return value if good else "/"
+    return value if plain and value.startswith("/") and not value.startswith("//") else "/"
 
 
 async def current(gateway: Gateway, http: HttpRequest) -> Session | None:
@@ -123,12 +122,12 @@ async def current(gateway: Gateway, http: HttpRequest) -> Session | None:
 
 
 async def read_form(http: HttpRequest) -> dict[str, str] | None:
-    """The fields of a form; None when it is too large."""
+    """The fields of a form; None when it is too large, or has more of them than any page's."""
     try:
         body = await read_body(http.stream(), http.headers.get("content-length"), MAX_FORM)
-    except BodyTooLarge:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS))
+    except (BodyTooLarge, ValueError):
         return None
-    return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=20))
 
 
 def proofs_of(form: Mapping[str, str]) -> dict[str, str]:
@@ -183,4 +182,4 @@ def status_of(error: ServiceError) -> int:
 
 def too_large() -> Response:
     """The answer to a form of which read_form made nothing."""
-    return JSONResponse({"error": "send a form of at most 100 KB"}, 413)
+    return JSONResponse({"error": f"send a form of at most 100 KB and {_MOST_FIELDS} fields"}, 413)

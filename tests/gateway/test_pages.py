@@ -62,10 +62,16 @@ async def test_a_wrong_password_shows_the_form_again_in_the_readers_language(sta
 ELSEWHERE = ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nb", "", "evil"]
 
 
-@pytest.mark.parametrize("value", [*ELSEWHERE, "/x" * 900])
+@pytest.mark.parametrize("value", [*ELSEWHERE, "//[", "https://[", "//\u2100.example", "/x" * 900])
 def test_next_never_leads_to_another_site(value: str) -> None:
     assert safe_next(value) == "/"
     assert safe_next("/graphql?a=1") == "/graphql?a=1"
+
+
+async def test_a_form_of_more_fields_than_any_page_has_is_refused(stand: Stand) -> None:
+    many = FORM | {f"more{number}": "x" for number in range(20)}
+    assert (await stand.http.post("/sign-in", data=many)).status_code == 413
+    assert not stand.world.calls["identity.CreateSession"]
 
 
 async def test_graphiql_offers_to_sign_in_and_loads_only_from_here(stand: Stand) -> None:

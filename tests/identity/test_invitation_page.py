@@ -169,7 +169,7 @@ async def test_a_link_that_is_used_withdrawn_or_invented_says_so_in_both_languag
         for answer in (await browser.open(token), await browser.send("join", token, name="A", password=PASSWORD)):
             assert answer.status_code == 410
             assert gone in answer.text
-        for wrong in ("pi_invented", "", "x" * 5000):
+        for wrong in ("pi_invented", "pi_\0", "", "x" * 5000):
             answer = await browser.open(wrong)
             assert answer.status_code == 404
             assert unknown in answer.text
