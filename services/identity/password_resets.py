@@ -35,9 +35,8 @@ class Reset:
 async def request(app: App, email: str, *, ip: str, now: datetime) -> None:
     """Mails the user of this address a link, if there is one; ResetThrottled. Neither answer nor time tell whether."""
     email = email.strip()
+    await throttle.spend(app.db, email, ip, now, throttle.RESET)
     user = await store.user_by_email(app.db, email)
-    # As in a sign-in: however it is spelled, a user has the one allowance.
-    await throttle.spend(app.db, user["email"] if user else email, ip, now, throttle.RESET)
     log.info("a password reset was asked for", extra={"ip": ip, "known": user is not None})
     await throttle.even(_send(app, user, ip, now))
 

@@ -67,10 +67,8 @@ async def sign_in(
     """Opens a session, or begins a pending sign-in when the user has a second factor; SignInFailed, UserLocked, or
     SignInThrottled before the password is even looked at."""
     email = email.strip()
+    await throttle.spend(db, email, ip, now)
     user = await store.user_by_email(db, email)
-    # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
-    address = user["email"] if user else email
-    await throttle.spend(db, address, ip, now)
     if not await hasher.matches(user["password_hash"] if user else None, password) or user is None:
         log.info("a sign-in failed", extra={"ip": ip, "known": user is not None})
         # It is written down only for an address that somebody has: the time must not tell.
@@ -84,7 +82,7 @@ async def sign_in(
             raise SignInFailed("the address or the password is wrong")
         if fresh is not None:
             await store.set_password(tx, user["id"], fresh)
-        await throttle.restore(tx, address)
+        await throttle.restore(tx, email)
         if await factor_store.count(tx, user["id"]):
             pending = NewPendingSignIn(secret.make(secret.PENDING_SIGN_IN), now + PENDING_LIFE)
             await factor_store.add_pending_sign_in(

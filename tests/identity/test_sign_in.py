@@ -112,11 +112,12 @@ async def test_of_fifty_parallel_guesses_only_the_allowance_is_looked_at(identit
     assert len(await audited(identity, member)) == throttle.PER_ADDRESS.burst
 
 
-async def test_guesses_at_an_unknown_address_are_throttled_alike(identity: Serving) -> None:
-    def guess() -> pb.CreateSessionRequest:
-        return pb.CreateSessionRequest(email="ghost@minta.example", password="tipp", ip=next(_addresses))
+async def test_guesses_at_an_unknown_address_are_throttled_alike_however_it_is_spelled(identity: Serving) -> None:
+    def guess(email: str) -> pb.CreateSessionRequest:
+        return pb.CreateSessionRequest(email=email, password="tipp", ip=next(_addresses))
 
-    reasons = [(await identity.refused(None, "CreateSession", guess())).reason for _ in range(12)]
+    spellings = ["ghost@minta.example", "GHOST@m\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}nta.example"] * 6
+    reasons = [(await identity.refused(None, "CreateSession", guess(email))).reason for email in spellings]
     assert reasons == ["SIGN_IN_FAILED"] * 10 + ["SIGN_IN_THROTTLED"] * 2
 
 
