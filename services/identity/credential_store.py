@@ -86,6 +86,8 @@ async def confirm_session(tx: Tx, user_id: UUID, session_id: UUID, now: datetime
 
 async def end_sessions(tx: Tx, user_id: UUID, only: UUID | None, keep: UUID | None, now: datetime) -> list[Row]:
     """Ends the user's open sessions: one, or all but one, or all. Those that this call ended, with their user."""
+    # One that is being opened is waited for, and found by the next statement.
+    await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
     return await tx.fetch(
         """UPDATE sessions s SET ended_at = $4 FROM users u
            WHERE s.user_id = $1 AND u.id = s.user_id AND s.ended_at IS NULL

@@ -148,7 +148,15 @@ async def consented(
 
 
 async def lock_code(tx: Tx, code_hash: bytes) -> Row | None:
-    """The authorization of a code, redeemed or not, and whom it is about. `used`: what it opened has been used."""
+    """The authorization of a code, redeemed or not, and whom it is about. `used`: what it opened has been used.
+
+    Nobody ends the user's sessions before this transaction ends, so none that it opens is overlooked.
+    """
+    await tx.execute(
+        """SELECT FROM users WHERE id = (SELECT b.user_id FROM oauth_authorizations a JOIN sessions b ON b.id = a.allowed_by
+                                         WHERE a.code_hash = $1) FOR SHARE""",
+        code_hash,
+    )
     return await tx.fetchrow(
         """SELECT a.*, coalesce(b.confirmed_at, b.created_at) AS signed_in_at, b.ended_at AS browser_ended_at,
                   u.id AS user_id, u.email, u.name, u.locale,

@@ -116,12 +116,15 @@ async def add_sign_in(
 
 
 async def redeem_sign_in(tx: Tx, code_hash: bytes, now: datetime) -> Row | None:
-    """Uses the link up; None when it was used, is over, unknown, or its operator is disabled."""
+    """Uses the link up; None when it was used, is over, unknown, or its operator is disabled: which nobody is before this
+    transaction ends, so no session that it opens is overlooked."""
     return await tx.fetchrow(
-        """UPDATE operator_sign_ins s SET used_at = $2
-           FROM operators o, contacts c, users u
-           WHERE s.code_hash = $1 AND s.used_at IS NULL AND s.expires_at > $2
-             AND o.id = s.operator_id AND o.disabled_at IS NULL
+        """WITH o AS (SELECT id, name FROM operators
+                      WHERE id = (SELECT operator_id FROM operator_sign_ins WHERE code_hash = $1) AND disabled_at IS NULL
+                      FOR SHARE)
+           UPDATE operator_sign_ins s SET used_at = $2
+           FROM o, contacts c, users u
+           WHERE s.code_hash = $1 AND s.used_at IS NULL AND s.expires_at > $2 AND o.id = s.operator_id
              AND c.id = s.contact_id AND c.revoked_at IS NULL AND u.id = c.user_id
            RETURNING s.reason, s.contact_id, o.id AS operator_id, o.name AS operator, c.account_id, c.user_id, u.email""",
         code_hash,

@@ -19,6 +19,7 @@ from portico.identity.v1 import identity_pb2, oauth_pb2
 from services.chassis.actor import Actor
 from services.identity import access, credentials, secret
 from services.identity.oauth_tokens import ACCESS_LIFE
+from services.identity.sessions import end_all
 from tests.identity.conftest import Member, Town
 from tests.identity.oauth import ALLOW, CALLBACK, CONSENT, DENY, DONE, LOOKING, SIGN_IN, App
 from tests.identity.test_credentials import authenticated, read, reason
@@ -44,6 +45,15 @@ async def member(town: Town) -> Member:
 async def session(identity: Serving, member: Member) -> str:
     """The member's browser, signed in."""
     return await signed_in(identity, member)
+
+
+async def held_up(identity: Serving, call: asyncio.Task[Any]) -> None:
+    """Returns once the call is over, or waits for another transaction."""
+    waits = """SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+                              WHERE NOT granted AND datname = current_database())"""
+    async with asyncio.timeout(10):
+        while not call.done() and not await identity.db.fetchval(waits):
+            await asyncio.sleep(0)
 
 
 async def actor(identity: Serving, credential: str) -> Actor:
@@ -249,6 +259,18 @@ async def test_an_expired_code_and_one_of_a_browser_that_signed_out_are_refused(
     code = await app.code(session)
     await identity.call(None, "EndSession", identity_pb2.EndSessionRequest(secret=session))
     assert (await app.refused(code)).reason == "OAUTH_GRANT_INVALID"
+
+
+async def test_a_code_redeemed_while_all_sessions_are_being_ended_opens_none(
+    app: App, identity: Serving, session: str
+) -> None:
+    code, who = await app.code(session), await actor(identity, session)
+    assert who.user_id is not None
+    async with identity.db.transaction() as tx:
+        await end_all(tx, who.user_id, "", now=datetime.now(UTC))
+        redeeming = asyncio.create_task(app.refused(code))
+        await held_up(identity, redeeming)
+    assert (await redeeming).reason == "OAUTH_GRANT_INVALID"
 
 
 async def test_of_fifty_parallel_redemptions_one_wins_and_its_tokens_are_good(

@@ -13,10 +13,11 @@ from google.protobuf.message import Message
 from portico.identity.v1 import accounts_pb2, factors_pb2, identity_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
 from services.chassis.actor import Actor, Grant
-from services.identity import operator_sign_ins
+from services.identity import operator_sign_ins, operator_store
 from tests.identity.conftest import Member, Town
 from tests.identity.test_access import NEEDS
 from tests.identity.test_credentials import authenticated, read, reason
+from tests.identity.test_oauth_tokens import held_up
 from tests.identity.test_operator_acts import told
 from tests.identity.test_operators import ACTS, staff
 from tests.identity.test_own_credentials import asked, session_of, sessions, tokens
@@ -54,6 +55,19 @@ async def test_of_twenty_who_follow_a_link_at_once_one_gets_in(identity: Serving
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "SIGN_IN_LINK_INVALID")
     assert await identity.db.fetchval("SELECT count(*) FROM sessions WHERE contact_id = $1", member.contact_id) == 1
     assert len(await told(identity, member.account_id, "operator.signed_in_as_contact")) == 1
+
+
+async def test_a_link_followed_while_its_operator_is_being_disabled_lets_nobody_in(
+    identity: Serving, town: Town
+) -> None:
+    operator, member = await staff(identity, town), await town.member()
+    code = await link(identity, operator, member)
+    async with identity.db.transaction() as tx:
+        await operator_store.disable(tx, UUID(operator.id), datetime.now(UTC))
+        await operator_store.end_sessions(tx, operator.label, datetime.now(UTC))
+        following = asyncio.create_task(identity.refused(None, "RedeemSignInLink", redeem(code)))
+        await held_up(identity, following)
+    assert (await following).reason == "SIGN_IN_LINK_INVALID"
 
 
 async def test_a_link_is_over_after_a_minute_and_with_its_operator(identity: Serving, town: Town) -> None:
