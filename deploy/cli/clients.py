@@ -25,7 +25,12 @@ def register(
             help="The most it may ask for: openid, profile, email, offline_access, permissions, all; repeated."
         ),
     ],
-    first_party: Annotated[bool, typer.Option("--first-party", help="Ours: nobody is asked for consent.")] = False,
+    first_party: Annotated[
+        bool,
+        typer.Option(
+            "--first-party", help="Ours: nobody is asked for consent, given that it has a secret or an https address."
+        ),
+    ] = False,
     confidential: Annotated[bool, typer.Option("--confidential", help="It can keep a secret: a server.")] = False,
     request_id: Annotated[str, typer.Option(help="The same again registers no second client.")] = "",
     as_json: Json = False,

@@ -229,7 +229,10 @@ def _good_for(session: Row, asked: Row, now: datetime) -> bool:
 
 
 async def _must_ask(tx: Tx, asked: Row, user: User, now: datetime) -> bool:
-    if "consent" in asked["prompt"]:
+    # Any program can listen on a loopback port or take a scheme for its own, so who asks from there without a secret may
+    # be another than was allowed before (RFC 8252, 8.6).
+    proven = asked["confidential"] or asked["redirect_uri"].startswith("https://")
+    if "consent" in asked["prompt"] or not proven:
         return True
     if asked["first_party"]:
         return False

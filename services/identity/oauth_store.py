@@ -103,7 +103,7 @@ async def add_authorization(tx: Tx, request_hash: bytes, asked: Asked, now: date
 async def lock_authorization(tx: Tx, request_hash: bytes, now: datetime) -> Row | None:
     """One that waits for its answer, with its client; None when it is over or its client disabled."""
     return await tx.fetchrow(
-        """SELECT a.*, c.name AS client_name, c.first_party
+        """SELECT a.*, c.name AS client_name, c.first_party, c.secret_hash IS NOT NULL AS confidential
            FROM oauth_authorizations a JOIN oauth_clients c ON c.id = a.client_id
            WHERE a.request_hash = $1 AND a.answered_at IS NULL AND a.expires_at > $2 AND c.disabled_at IS NULL
            FOR UPDATE OF a""",

@@ -71,7 +71,8 @@ class Browser:
         return told(back)["code"]
 
     async def token(self, **fields: str) -> httpx.Response:
-        return await self.http.post("/oauth/token", data={"client_id": self.app.id} | fields)
+        shown = {"client_id": self.app.id} | ({"client_secret": self.app.secret} if self.app.secret else {})
+        return await self.http.post("/oauth/token", data=shown | fields)
 
     async def redeem(self, code: str, **given: str) -> httpx.Response:
         fields = {
@@ -177,7 +178,10 @@ async def test_pages_of_any_origin_may_call_what_apps_in_browsers_need_without_c
 # -- the authorization endpoint
 
 
-async def test_the_pending_authorization_survives_signing_in(browser: Browser, member: Member) -> None:
+async def test_the_pending_authorization_survives_signing_in(
+    browser: Browser, identity: Serving, member: Member
+) -> None:
+    browser.app = await App.register(identity, confidential=True)
     browser.session = ""
     away = await browser.authorize()
     assert away.status_code == 303
@@ -247,7 +251,10 @@ async def test_an_operators_session_lets_no_app_in(browser: Browser, identity: S
     assert "only the user itself can" in page.text
 
 
-async def test_prompt_none_answers_with_errors_of_openid_connect_and_no_page(browser: Browser) -> None:
+async def test_prompt_none_answers_with_errors_of_openid_connect_and_no_page(
+    browser: Browser, identity: Serving
+) -> None:
+    browser.app = await App.register(identity, confidential=True)
     assert told(await browser.authorize("openid", prompt="none"))["error"] == "consent_required"
     await browser.tokens("openid")
     assert "code" in told(await browser.authorize("openid", prompt="none"))

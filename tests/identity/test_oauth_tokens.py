@@ -37,6 +37,12 @@ async def app(identity: Serving) -> App:
 
 
 @pytest.fixture
+async def server(identity: Serving) -> App:
+    """An app that proves with its secret who it is."""
+    return await App.register(identity, confidential=True)
+
+
+@pytest.fixture
 async def member(town: Town) -> Member:
     return await town.member()
 
@@ -107,37 +113,47 @@ async def test_a_refusal_is_told_and_ends_the_request(app: App, identity: Servin
 
 
 async def test_consent_is_remembered_for_the_same_or_fewer_scopes_until_the_session_is_revoked(
-    app: App, identity: Serving, session: str, member: Member, town: Town
+    server: App, identity: Serving, session: str, member: Member, town: Town
 ) -> None:
-    await app.tokens(session, "openid", "email", "domains.read")
+    await server.tokens(session, "openid", "email", "domains.read")
     for scopes, step in (
         (("openid", "email", "domains.read"), DONE),
         (("openid", "email"), DONE),
         (("openid", "dns.write"), CONSENT),
     ):
-        assert (await app.go_on(await app.start(*scopes), session)).step == step
-    assert (await app.go_on(await app.start("openid", prompt=["consent"]), session)).step == CONSENT
+        assert (await server.go_on(await server.start(*scopes), session)).step == step
+    assert (await server.go_on(await server.start("openid", prompt=["consent"]), session)).step == CONSENT
     stranger = await signed_in(identity, await town.member())
-    assert (await app.go_on(await app.start("openid"), stranger)).step == CONSENT
+    assert (await server.go_on(await server.start("openid"), stranger)).step == CONSENT
     here = await actor(identity, session)
     [theirs] = [one for one in await sessions(identity, here) if one.application]
     await identity.call(here, "RevokeSession", identity_pb2.RevokeSessionRequest(id=theirs.id))
-    assert (await app.go_on(await app.start("openid"), session)).step == CONSENT
+    assert (await server.go_on(await server.start("openid"), session)).step == CONSENT
 
 
 async def test_a_first_party_client_is_let_in_without_a_question_unless_it_wants_one(
     identity: Serving, session: str
 ) -> None:
-    ours = await App.register(identity, first_party=True)
+    ours = await App.register(identity, first_party=True, confidential=True)
     assert (await ours.go_on(await ours.start(), session)).code
     assert (await ours.go_on(await ours.start(prompt=["consent"]), session)).step == CONSENT
 
 
-async def test_prompt_none_never_shows_anything(app: App, session: str) -> None:
-    assert (await app.go_on(await app.start("openid", prompt=["none"]))).error == "login_required"
-    assert (await app.go_on(await app.start("openid", prompt=["none"]), session)).error == "consent_required"
+async def test_a_client_that_cannot_prove_who_it_is_is_asked_about_each_time(identity: Serving, session: str) -> None:
+    uris = [CALLBACK, "com.example.app:/back", "https://app.example/back"]
+    app = await App.register(identity, first_party=True, redirect_uris=uris)
+    for uri, step in zip(uris, (CONSENT, CONSENT, DONE), strict=True):
+        assert (await app.go_on(await app.start("openid", redirect_uri=uri), session)).step == step
     await app.tokens(session, "openid")
-    assert (await app.go_on(await app.start("openid", prompt=["none"]), session)).code
+    assert (await app.go_on(await app.start("openid"), session)).step == CONSENT
+    assert (await app.go_on(await app.start("openid", prompt=["none"]), session)).error == "consent_required"
+
+
+async def test_prompt_none_never_shows_anything(server: App, session: str) -> None:
+    assert (await server.go_on(await server.start("openid", prompt=["none"]))).error == "login_required"
+    assert (await server.go_on(await server.start("openid", prompt=["none"]), session)).error == "consent_required"
+    await server.tokens(session, "openid")
+    assert (await server.go_on(await server.start("openid", prompt=["none"]), session)).code
 
 
 @pytest.mark.parametrize("demand", [{"prompt": ["login"]}, {"max_age": 0}, {"prompt": ["select_account"]}])
@@ -616,13 +632,13 @@ async def test_a_forged_id_token_is_neither_a_hint_nor_a_credential(
         assert await reason(identity, token) == "CREDENTIAL_INVALID", why
 
 
-async def test_a_hint_of_ours_names_who_is_expected(app: App, identity: Serving, session: str, town: Town) -> None:
-    hint = (await app.tokens(session, "openid")).id_token
-    request = await app.start("openid", id_token_hint=hint, prompt=["none"])
-    assert (await app.go_on(request, session)).code
+async def test_a_hint_of_ours_names_who_is_expected(server: App, identity: Serving, session: str, town: Town) -> None:
+    hint = (await server.tokens(session, "openid")).id_token
+    request = await server.start("openid", id_token_hint=hint, prompt=["none"])
+    assert (await server.go_on(request, session)).code
     other = await signed_in(identity, await town.member())
-    request = await app.start("openid", id_token_hint=hint, prompt=["none"])
-    assert (await app.go_on(request, other)).error == "login_required"
-    assert (await app.go_on(await app.start("openid", id_token_hint=hint), other)).step == SIGN_IN
+    request = await server.start("openid", id_token_hint=hint, prompt=["none"])
+    assert (await server.go_on(request, other)).error == "login_required"
+    assert (await server.go_on(await server.start("openid", id_token_hint=hint), other)).step == SIGN_IN
     # Our own ID token proves who somebody was; it opens nothing.
     assert await reason(identity, hint) == "CREDENTIAL_INVALID"

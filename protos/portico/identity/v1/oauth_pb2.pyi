@@ -37,7 +37,7 @@ class OAuthClient(_message.Message):
     """A UUID."""
     name: _builtins.str
     first_party: _builtins.bool
-    """Nobody is asked for consent."""
+    """Nobody is asked for consent where the client proves who it is: with a secret, or by an https redirect URI."""
     confidential: _builtins.bool
     """It has a secret."""
     @_builtins.property
