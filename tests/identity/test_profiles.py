@@ -130,6 +130,20 @@ def test_only_what_is_given_and_what_it_has_to_fit_is_checked() -> None:
     assert error.value.field == "postal_code"
 
 
+@pytest.mark.parametrize(
+    ("name", "kept", "given"),
+    [
+        ("postal_code", "4024", {"country": "PL"}),
+        ("tax_number", "12/345/6789", {"country": "HU"}),
+        ("tax_number", "99000013-2-09", {"eu_vat_id": "HU12892312"}),
+    ],
+)
+def test_a_refusal_quotes_nothing_that_was_not_given(name: str, kept: str, given: dict[str, str]) -> None:
+    with pytest.raises(DomainError) as error:
+        profiles.normal(replace(MINTA, **{name: kept}, **given), given)
+    assert kept not in f"{error.value.detail} {error.value.metadata}"
+
+
 @given(st.integers(0, 9_999_999), st.integers(0, 9), st.integers(0, 9), st.integers(0, 99))
 def test_a_hungarian_tax_number_is_good_exactly_by_its_three_rules(
     stem: int, check: int, code: int, county: int
