@@ -8,7 +8,7 @@ from gateway import messages
 from gateway.clients import Calls
 from gateway.errors import ServiceError, problem_of
 from gateway.pages.rendering import COMMON, Texts, current, page, read_form, too_large
-from gateway.pages.sign_in import enter
+from gateway.pages.sign_in import NO_STORE, agent, enter
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import COOKIE, Session
 from portico.identity.v1 import accounts_pb2, identity_pb2
@@ -96,7 +96,7 @@ async def _accept(gateway: Gateway, http: HttpRequest, token: str, form: dict[st
         secret=token, session=http.cookies.get(COOKIE, "none")[:4096], ip=client_ip(http)
     )
     await Calls().write("identity", gateway.clients.accounts.AcceptInvitation, request, None)
-    return RedirectResponse("/", 303, headers={"Cache-Control": "no-store"})
+    return RedirectResponse("/", 303, headers=NO_STORE)
 
 
 async def _join(gateway: Gateway, http: HttpRequest, token: str, form: dict[str, str], locale: str) -> Response:
@@ -117,13 +117,13 @@ async def _join(gateway: Gateway, http: HttpRequest, token: str, form: dict[str,
         email=joined.email,
         password=password,
         ip=client_ip(http),
-        user_agent=http.headers.get("user-agent", "")[:1000],
+        user_agent=agent(http),
     )
     try:
         opened = await Calls().write("identity", gateway.clients.identity.CreateSession, sign_in, None)
     except ServiceError:
         # The user is there and the invitation accepted; it signs in by itself.
-        return RedirectResponse("/sign-in", 303, headers={"Cache-Control": "no-store"})
+        return RedirectResponse("/sign-in", 303, headers=NO_STORE)
     return await enter(gateway, http, opened, "/")
 
 

@@ -10,7 +10,7 @@ from gateway import messages
 from gateway.clients import Calls
 from gateway.errors import ServiceError, problem_of
 from gateway.pages.rendering import COMMON, Texts, page, read_form, status_of, too_large
-from gateway.pages.sign_in import enter
+from gateway.pages.sign_in import agent, enter
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from portico.identity.v1 import operator_pb2
 
@@ -51,9 +51,7 @@ async def operator(gateway: Gateway, http: HttpRequest) -> Response:
     code = form.get("code", "")
     if not 0 < len(code) <= _CODE_MOST:
         return refused(400, messages.text("SIGN_IN_LINK_INVALID", locale))
-    request = operator_pb2.RedeemSignInLinkRequest(
-        code=code, ip=client_ip(http), user_agent=http.headers.get("user-agent", "")[:1000]
-    )
+    request = operator_pb2.RedeemSignInLinkRequest(code=code, ip=client_ip(http), user_agent=agent(http))
     try:
         answer = await Calls().write("identity", gateway.clients.operator.RedeemSignInLink, request, None)
     except ServiceError as error:

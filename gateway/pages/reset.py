@@ -8,8 +8,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway import messages
 from gateway.clients import Calls
-from gateway.errors import ServiceError, problem_of
-from gateway.pages.rendering import COMMON, Texts, page, read_form, too_large
+from gateway.errors import ServiceError
+from gateway.pages.rendering import COMMON, Texts, page, read_form, refusal, status_of, too_large
+from gateway.pages.sign_in import NO_STORE
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from portico.identity.v1 import passwords_pb2
 
@@ -88,8 +89,8 @@ async def forgot(gateway: Gateway, http: HttpRequest) -> Response:
     try:
         await Calls().write("identity", gateway.clients.passwords.RequestPasswordReset, request, None)
     except ServiceError as error:
-        return again(*_refusal(error, locale))
-    return RedirectResponse("/forgot?sent", 303, headers={"Cache-Control": "no-store"})
+        return again(status_of(error), refusal(error, locale))
+    return RedirectResponse("/forgot?sent", 303, headers=NO_STORE)
 
 
 async def reset(gateway: Gateway, http: HttpRequest) -> Response:
@@ -127,8 +128,8 @@ async def _set(gateway: Gateway, http: HttpRequest) -> Response:
     try:
         await Calls().write("identity", gateway.clients.passwords.ResetPassword, request, None)
     except ServiceError as error:
-        return await _form(gateway, locale, secret, *_refusal(error, locale))
-    return RedirectResponse("/reset?done", 303, headers={"Cache-Control": "no-store"})
+        return await _form(gateway, locale, secret, status_of(error), refusal(error, locale))
+    return RedirectResponse("/reset?done", 303, headers=NO_STORE)
 
 
 async def _form(gateway: Gateway, locale: str, secret: str, status: int, error: str) -> Response:
@@ -139,8 +140,8 @@ async def _form(gateway: Gateway, locale: str, secret: str, status: int, error: 
     except ServiceError as failure:
         if failure.reason in {"RESET_LINK_INVALID", "INVALID"}:
             return _notice(locale, "gone", ["gone_text"], ("/forgot", "again"), 410)
-        code, text = _refusal(failure, locale)
-        return page("reset.html", locale, TEXTS, code, token=secret, email="", least=0, error=text)
+        text = refusal(failure, locale)
+        return page("reset.html", locale, TEXTS, status_of(failure), token=secret, email="", least=0, error=text)
     return page(
         "reset.html", locale, TEXTS, status, token=secret, email=found.email, least=found.min_length, error=error
     )
@@ -158,12 +159,3 @@ def _from_here(http: HttpRequest) -> bool:
     which no other site has, stands in for the origin then."""
     old = "sec-fetch-site" not in http.headers and http.headers.get("origin") == "null"
     return old or same_origin(http)
-
-
-def _refusal(error: ServiceError, locale: str) -> tuple[int, str]:
-    """(status, what to say)."""
-    problem = problem_of(error)
-    if problem is None:
-        raise error
-    status = {"RESET_THROTTLED": 429, "SERVICE_UNAVAILABLE": 503}.get(problem.code, 400)
-    return status, messages.text(problem.message, locale, problem.values)

@@ -245,10 +245,6 @@ async def recovery_codes_left(q: Queryable, user_id: UUID) -> int:
 # -- pending sign-ins
 
 
-async def end_pending_sign_ins(tx: Tx, user_id: UUID) -> None:
-    await tx.execute("DELETE FROM pending_sign_ins WHERE user_id = $1", user_id)
-
-
 async def add_pending_sign_in(tx: Tx, secret_hash: bytes, user_id: UUID, tries: int, expires_at: datetime) -> None:
     await tx.execute(
         "INSERT INTO pending_sign_ins (secret_hash, user_id, tries_left, expires_at) VALUES ($1, $2, $3, $4)",

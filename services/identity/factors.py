@@ -7,7 +7,7 @@ from uuid import UUID
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, Exhausted, Invalid, NotFound
-from services.identity import factor_store, password_rules, recovery_codes, sessions, store, throttle
+from services.identity import factor_store, letters, password_rules, recovery_codes, sessions, store, throttle
 from services.identity.emails import Post
 from services.identity.password_changes import PasswordWrong
 from services.identity.passwords import Hasher, normal
@@ -71,7 +71,7 @@ async def added(tx: Tx, post: Post, actor: Actor, user: Row, factor_id: UUID, no
     assert factor is not None
     after = {"kind": factor["kind"], "name": factor["name"]}
     await sessions.tell_accounts(tx, user["id"], user["email"], user, actor.ip, now, "user.factor_added", after=after)
-    await post.write(tx, recovery_codes.letter("factor_added", user, now, ip=actor.ip, **after), now)
+    await post.write(tx, letters.security("factor_added", user, now, {"ip": actor.ip, **after}), now)
     first = await factor_store.count(tx, user["id"]) == 1
     return Added(factor, await recovery_codes.make(tx, user, actor.ip, now) if first else [])
 
@@ -112,4 +112,6 @@ async def remove(
         await sessions.tell_accounts(
             tx, user_id, user["email"], user, actor.ip, now, "user.factor_removed", before=before
         )
-        await post.write(tx, recovery_codes.letter("factor_removed", user, now, ip=actor.ip, last=last, **before), now)
+        await post.write(
+            tx, letters.security("factor_removed", user, now, {"ip": actor.ip, "last": last, **before}), now
+        )

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import jinja2
 
+from services.chassis.db import Row
+
 SECRET = "⟦secret⟧"  # noqa: S105 - where the secret goes
 """Stands in a kept body where the sent one has the letter's secret."""
 LOCALES = ("hu", "en")
@@ -61,6 +63,21 @@ class Letter:
 class Text:
     subject: str
     body: str
+
+
+def security(name: str, user: Row, now: datetime, values: Mapping[str, object], secret: str = "") -> Letter:
+    """A mail to the user about its own security; `user` is its row."""
+    return Letter(
+        name,
+        f"{name}:{user['id']}:{now.isoformat()}",
+        "security",
+        user["email"],
+        user["name"],
+        user["locale"],
+        values,
+        user_id=user["id"],
+        secret=secret,
+    )
 
 
 def render(letter: Letter) -> Text:

@@ -9,9 +9,8 @@ from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx, like
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page
-from services.identity import contact_store, credential_store, factor_store, operator_store
+from services.identity import contact_store, credential_store, factor_store, letters, operator_store
 from services.identity.app import App
-from services.identity.letters import Letter
 from services.identity.sessions import IDLE
 
 
@@ -99,14 +98,4 @@ async def _record(
 
 
 async def _tell(tx: Tx, app: App, name: str, user: Row, values: dict[str, object], now: datetime) -> None:
-    letter = Letter(
-        name,
-        f"{name}:{user['id']}:{now.isoformat()}",
-        "security",
-        user["email"],
-        user["name"],
-        user["locale"],
-        {"url": app.public_url, **values},
-        user_id=user["id"],
-    )
-    await app.post.write(tx, letter, now)
+    await app.post.write(tx, letters.security(name, user, now, {"url": app.public_url, **values}), now)

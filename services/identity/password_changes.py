@@ -2,14 +2,12 @@
 
 import logging
 from datetime import datetime
-from uuid import uuid4
 
 from services.chassis.actor import Actor
 from services.chassis.db import Row, Tx
 from services.chassis.errors import Invalid
-from services.identity import factor_store, password_rules, password_store, sessions, store, throttle
+from services.identity import letters, password_rules, password_store, sessions, store, throttle
 from services.identity.app import App
-from services.identity.letters import Letter
 from services.identity.passwords import normal
 
 log = logging.getLogger(__name__)
@@ -65,16 +63,6 @@ async def put(
     waits for its second step is good any more, the user's accounts are told, and so is the user."""
     await store.set_password(tx, user["id"], password_hash)
     await password_store.drop_reset(tx, user["id"])
-    await factor_store.end_pending_sign_ins(tx, user["id"])
     await sessions.tell_accounts(tx, user["id"], user["email"], user, ip, now, action)
-    letter = Letter(
-        "password_changed",
-        f"password_changed:{uuid4()}",
-        "security",
-        user["email"],
-        user["name"],
-        user["locale"],
-        {"action": action, "at": now, "ip": ip, "ended": ended, "forgot_url": f"{app.public_url}/forgot"},
-        user_id=user["id"],
-    )
-    await app.post.write(tx, letter, now)
+    told = {"action": action, "at": now, "ip": ip, "ended": ended, "forgot_url": f"{app.public_url}/forgot"}
+    await app.post.write(tx, letters.security("password_changed", user, now, told), now)

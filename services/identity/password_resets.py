@@ -6,13 +6,21 @@ It proves the mailbox and nothing more: it signs nobody in, and second factors s
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.errors import DomainError
-from services.identity import password_changes, password_rules, password_store, secret, sessions, store, throttle
+from services.identity import (
+    letters,
+    password_changes,
+    password_rules,
+    password_store,
+    secret,
+    sessions,
+    store,
+    throttle,
+)
 from services.identity.app import App
-from services.identity.letters import Letter
 
 log = logging.getLogger(__name__)
 LIFE = timedelta(minutes=60)
@@ -45,17 +53,8 @@ async def _send(app: App, user: Row | None, ip: str, now: datetime) -> None:
     if user is None:
         return
     async with app.db.transaction() as tx:
-        letter = Letter(
-            "password_reset",
-            f"password_reset:{uuid4()}",
-            "security",
-            user["email"],
-            user["name"],
-            user["locale"],
-            {"minutes": LIFE // timedelta(minutes=1)},
-            user_id=user["id"],
-            secret=await link(app, tx, user["id"], now + LIFE),
-        )
+        made = await link(app, tx, user["id"], now + LIFE)
+        letter = letters.security("password_reset", user, now, {"minutes": LIFE // timedelta(minutes=1)}, made)
         # Nobody has proven to be the user yet, so it is not the actor.
         await sessions.tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.password_reset_requested")
         await app.post.write(tx, letter, now)

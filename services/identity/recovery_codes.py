@@ -9,9 +9,8 @@ from datetime import datetime
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError
-from services.identity import factor_store, secret, sessions, store
+from services.identity import factor_store, letters, secret, sessions, store
 from services.identity.emails import Post
-from services.identity.letters import Letter
 
 KIND = "recovery_code"
 COUNT = 10
@@ -46,7 +45,7 @@ async def regenerate(db: Database, post: Post, actor: Actor, now: datetime) -> l
         if user is None or not await factor_store.count(tx, user_id):
             raise NoFactor("there is no second factor that they could stand in for")
         codes = await make(tx, user, actor.ip, now)
-        await post.write(tx, letter("recovery_codes_made", user, now, ip=actor.ip), now)
+        await post.write(tx, letters.security("recovery_codes_made", user, now, {"ip": actor.ip}), now)
     return codes
 
 
@@ -55,22 +54,9 @@ async def accept(tx: Tx, post: Post, user: Row, code: str, ip: str, now: datetim
     if not await factor_store.use_recovery_code(tx, user["id"], _digest(code)):
         return False
     left = await factor_store.recovery_codes_left(tx, user["id"])
-    await post.write(tx, letter("recovery_code_used", user, now, ip=ip, left=left, few=left <= FEW), now)
+    told = {"ip": ip, "left": left, "few": left <= FEW}
+    await post.write(tx, letters.security("recovery_code_used", user, now, told), now)
     return True
-
-
-def letter(name: str, user: Row, now: datetime, /, **values: object) -> Letter:
-    """A mail to the user about its own security."""
-    return Letter(
-        name=name,
-        occasion=f"{name}:{user['id']}:{now.isoformat()}",
-        category="security",
-        recipient=user["email"],
-        recipient_name=user["name"],
-        locale=user["locale"],
-        values=values,
-        user_id=user["id"],
-    )
 
 
 def _digest(code: str) -> bytes:

@@ -11,14 +11,13 @@ import hashlib
 import os
 import secrets
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import Invalid
-from services.identity import password_rules, password_store, sessions, store
+from services.identity import letters, password_rules, password_store, sessions, store
 from services.identity.app import App
-from services.identity.letters import Letter
 
 ROUNDS = 210_000
 """OWASP's for PBKDF2-HMAC-SHA-512; 0.1 s of the RADIUS server for each login."""
@@ -111,14 +110,5 @@ async def _tell(
     """Tells the accounts of the user and the user itself."""
     user_id: UUID = user["id"]
     await sessions.tell_accounts(tx, user_id, user["email"], user, actor.ip, now, action, before=before, after=after)
-    letter = Letter(
-        "vpn_password",
-        f"vpn_password:{uuid4()}",
-        "security",
-        user["email"],
-        user["name"],
-        user["locale"],
-        {"removed": after is None, "username": username, "at": now, "ip": actor.ip},
-        user_id=user_id,
-    )
-    await app.post.write(tx, letter, now)
+    told = {"removed": after is None, "username": username, "at": now, "ip": actor.ip}
+    await app.post.write(tx, letters.security("vpn_password", user, now, told), now)

@@ -43,6 +43,11 @@ def account_to_pb(account: Account) -> pb.Account:
     )
 
 
+def kind_from_pb(kind: int) -> str:
+    """Empty for what is no kind of account."""
+    return next((name for name, number in _KINDS.items() if number == kind), "")
+
+
 def user_to_pb(user: User) -> pb.User:
     return pb.User(id=str(user.id), email=user.email, name=user.name, locale=user.locale)
 

@@ -16,9 +16,7 @@ from services.chassis.times import to_pb
 from services.identity import access, accounts, contacts, invitations
 from services.identity.app import App
 from services.identity.people import Contact
-from services.identity.wire import account_to_pb, contact_to_pb, grant_from_pb, grant_to_pb, moment
-
-_KINDS = {identity_pb2.ACCOUNT_KIND_PERSON: "person", identity_pb2.ACCOUNT_KIND_COMPANY: "company"}
+from services.identity.wire import account_to_pb, contact_to_pb, grant_from_pb, grant_to_pb, kind_from_pb, moment
 
 
 class AccountsRpc(AccountsServiceServicer):
@@ -29,7 +27,7 @@ class AccountsRpc(AccountsServiceServicer):
     async def UpdateAccountProfile(self, request: pb.UpdateAccountProfileRequest, call: Call) -> identity_pb2.Account:
         changes = {field.name: value for field, value in request.ListFields() if field.has_presence}
         if "kind" in changes:
-            changes["kind"] = _KINDS.get(request.kind, "")
+            changes["kind"] = kind_from_pb(request.kind)
         saved = await accounts.update_profile(
             self._app.db,
             call.actor,

@@ -1,7 +1,7 @@
 """Between the protos and what operators do."""
 
-from portico.identity.v1 import identity_pb2, operator_pb2_grpc
 from portico.identity.v1 import operator_pb2 as pb
+from portico.identity.v1 import operator_pb2_grpc
 from services.chassis import pages
 from services.chassis.db import Row
 from services.chassis.grpc import Call, public, requires
@@ -18,9 +18,7 @@ from services.identity import (
 from services.identity.app import App
 from services.identity.operators import PERMISSION
 from services.identity.people import Profile, User
-from services.identity.wire import account_to_pb, contact_to_pb, lock_to_pb, user_to_pb
-
-_KINDS = {identity_pb2.ACCOUNT_KIND_PERSON: "person", identity_pb2.ACCOUNT_KIND_COMPANY: "company"}
+from services.identity.wire import account_to_pb, contact_to_pb, kind_from_pb, lock_to_pb, user_to_pb
 
 
 class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
@@ -53,7 +51,7 @@ class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
     @requires(PERMISSION)
     async def CreateAccount(self, request: pb.CreateAccountRequest, call: Call) -> pb.CreateAccountResponse:
         profile = Profile(
-            kind=_KINDS[request.kind],
+            kind=kind_from_pb(request.kind),
             name=request.name.strip(),
             email=request.email or request.owner_email,
             country=request.country,
