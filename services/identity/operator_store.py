@@ -250,7 +250,15 @@ async def users(q: Queryable, search: str, locked: bool, now: datetime, used_aft
 
 
 async def set_user_lock(tx: Tx, user_id: UUID, locked_at: datetime | None, reason: str) -> None:
-    await tx.execute("UPDATE users SET locked_at = $2, lock_reason = $3 WHERE id = $1", user_id, locked_at, reason)
+    """Locking also ends what would still let somebody in once it is unlocked: the reset link, sign-ins half way."""
+    await tx.execute(
+        """WITH link AS (DELETE FROM password_resets WHERE user_id = $1 AND $2::timestamptz IS NOT NULL),
+                waiting AS (DELETE FROM pending_sign_ins WHERE user_id = $1 AND $2 IS NOT NULL)
+           UPDATE users SET locked_at = $2, lock_reason = $3 WHERE id = $1""",
+        user_id,
+        locked_at,
+        reason,
+    )
 
 
 # -- the event log's chains

@@ -27,7 +27,7 @@ LIFE = timedelta(minutes=60)
 
 
 class ResetLinkInvalid(DomainError):
-    """Unknown, expired, used, or not the newest: the answer does not tell which."""
+    """Unknown, expired, used, not the newest, or a locked user's: the answer does not tell which."""
 
     reason = "RESET_LINK_INVALID"
 
@@ -41,7 +41,8 @@ class Reset:
 
 
 async def request(app: App, email: str, *, ip: str, now: datetime) -> None:
-    """Mails the user of this address a link, if there is one; ResetThrottled. Neither answer nor time tell whether."""
+    """Mails the user of this address a link, if there is one who is not locked; ResetThrottled. Neither answer nor time tell
+    whether."""
     email = email.strip()
     await throttle.spend(app.db, email, ip, now, throttle.RESET)
     user = await store.user_by_email(app.db, email)
@@ -50,7 +51,7 @@ async def request(app: App, email: str, *, ip: str, now: datetime) -> None:
 
 
 async def _send(app: App, user: Row | None, ip: str, now: datetime) -> None:
-    if user is None:
+    if user is None or user["locked_at"] is not None:
         return
     async with app.db.transaction() as tx:
         made = await link(app, tx, user["id"], now + LIFE)

@@ -20,8 +20,12 @@ async def put_reset(tx: Tx, user_id: UUID, secret_hash: bytes, expires_at: datet
 
 
 async def user_of_reset(q: Queryable, secret_hash: bytes, now: datetime) -> UUID | None:
+    """None for a locked user too."""
     found: UUID | None = await q.fetchval(
-        "SELECT user_id FROM password_resets WHERE secret_hash = $1 AND expires_at > $2", secret_hash, now
+        """SELECT user_id FROM password_resets JOIN users u ON u.id = user_id
+           WHERE secret_hash = $1 AND expires_at > $2 AND u.locked_at IS NULL""",
+        secret_hash,
+        now,
     )
     return found
 

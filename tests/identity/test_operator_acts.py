@@ -13,11 +13,14 @@ from portico.identity.v1 import events_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
 from services.identity import letters, operators
 from tests.identity.conftest import SEALER, Member, Town
+from tests.identity.second_factors import add_totp, pending, person, step
 from tests.identity.test_access import NEEDS
 from tests.identity.test_credentials import authenticated, read, reason
 from tests.identity.test_event_log import filled, tamper
 from tests.identity.test_operators import ACTS, staff
 from tests.identity.test_own_credentials import session_of
+from tests.identity.test_password_resets import asked, asking, invalid
+from tests.identity.test_passwords import letters as letters_to
 from tests.identity.test_sign_in import sign_in, signed_in
 from tests.serving import Serving
 
@@ -260,6 +263,20 @@ async def test_a_locked_user_is_out_everywhere_and_told_why_only_with_the_right_
     for action in ("user.locked", "user.unlocked"):
         [event] = await told(identity, member.account_id, action)
         assert (event.actor.kind, event.actor.label) == ("operator", operator.label)
+
+
+async def test_no_link_and_no_sign_in_half_way_outlives_a_lock(identity: Serving, town: Town) -> None:
+    operator, (member, who) = await staff(identity, town), await person(identity, town)
+    app, _ = await add_totp(identity, who)
+    link, half_way = await asked(identity, member), await pending(identity, member)
+    await identity.call(operator, "LockUser", pb.LockUserRequest(user=member.email, reason="x"))
+    assert await invalid(identity, link)
+    await identity.call(None, "RequestPasswordReset", asking(member.email))
+    assert len(await letters_to(identity, member, "password_reset")) == 1
+    await identity.call(operator, "UnlockUser", pb.UnlockUserRequest(user=member.email))
+    assert await invalid(identity, link)
+    refused = await identity.refused(None, "CompleteSignIn", step(half_way, code=app.code()))
+    assert refused.reason == "SIGN_IN_EXPIRED"
 
 
 async def test_neither_a_locked_user_nor_one_whose_accounts_are_locked_gets_into_the_vpn(
