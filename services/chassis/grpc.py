@@ -93,6 +93,7 @@ def requires(
             return await method(self, request, Call(now, actor, scope))
 
         guarded.access = permission or _SIGNED_IN  # type: ignore[attr-defined]
+        guarded.step_up = step_up  # type: ignore[attr-defined]
         return guarded
 
     return declare

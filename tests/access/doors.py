@@ -1,0 +1,210 @@
+"""The ways to ask the gateway: over HTTP, over WebSocket, and inside the process with other access rules than its own."""
+
+import asyncio
+import copy
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import httpx
+import websockets
+from graphql import ExecutionResult, GraphQLField, GraphQLObjectType, GraphQLSchema
+
+from gateway import schema
+from gateway.access import PUBLIC, Policies, Table
+from gateway.clients import Calls
+from gateway.context import NodeKind, Request
+from gateway.documents import Documents
+from gateway.errors import Problem, problem_json
+from gateway.events import Happening
+from gateway.execution import Engine
+from gateway.over_http import body_of
+from gateway.service import Gateway
+from gateway.sessions import Member as SessionMember
+from gateway.sessions import Session
+from tests.access.documents import Document
+from tests.access.graph import GRAPH, PROBE, ROOTS
+from tests.access.standins import Member, Services
+
+Answer = dict[str, Any]
+
+
+class Door(Protocol):
+    name: str
+
+    async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
+        """The answer for somebody with these memberships, the default account first."""
+        ...
+
+
+@dataclass
+class OverHttp:
+    http: httpx.AsyncClient
+    services: Services
+    name: str = "HTTP"
+
+    async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
+        answer = await self.http.post(
+            "/graphql",
+            content=json.dumps({"query": document.text, "variables": variables}),
+            headers={
+                "Authorization": f"Bearer {self.services.credential(*members)}",
+                "Content-Type": "application/json",
+            },
+        )
+        return dict(answer.json())
+
+
+class Socket:
+    """A WebSocket of somebody, introduced."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._next = 0
+
+    async def subscribe(self, document: Document, **variables: Any) -> str:
+        self._next += 1
+        payload = {"query": document.text, "variables": variables}
+        await self._connection.send(json.dumps({"type": "subscribe", "id": str(self._next), "payload": payload}))
+        return str(self._next)
+
+    async def frames(self, id_: str) -> list[dict[str, Any]]:
+        """All that comes for an operation, up to its end."""
+        found: list[dict[str, Any]] = []
+        while not found or found[-1]["type"] == "next":
+            async with asyncio.timeout(10):
+                frame = json.loads(await self._connection.recv())
+            assert frame.get("id") == id_, frame
+            found.append(frame)
+        return found
+
+
+@dataclass
+class OverWebSocket:
+    """Keeps a socket open for each person."""
+
+    address: str
+    services: Services
+    name: str = "WebSocket"
+    _open: dict[str, tuple[Any, Socket]] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def socket(self, *members: Member) -> AsyncIterator[Socket]:
+        async with websockets.connect(
+            f"ws://{self.address}/graphql", subprotocols=["graphql-transport-ws"], max_size=None, compression=None
+        ) as connection:  # type: ignore[arg-type]
+            await self._introduce(connection, members)
+            yield Socket(connection)
+
+    async def _introduce(self, connection: Any, members: tuple[Member, ...]) -> None:
+        bearer = f"Bearer {self.services.credential(*members)}"
+        await connection.send(json.dumps({"type": "connection_init", "payload": {"Authorization": bearer}}))
+        acknowledged = json.loads(await connection.recv())
+        assert acknowledged == {"type": "connection_ack"}, acknowledged
+
+    async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
+        async with self.socket(*members) as socket:
+            frames = await socket.frames(await socket.subscribe(document, **variables))
+        if frames[0]["type"] == "error":
+            return {"errors": frames[0]["payload"]}
+        [first, last] = frames
+        assert last["type"] == "complete", last
+        return dict(first["payload"])
+
+
+def probing(objects: Mapping[str, Any]) -> tuple[GraphQLSchema, Table]:
+    """The schema with a field more for every object type, Query.probeDomain, that guards nothing.
+
+    What leads to an object usually needs the same right as the object's own fields, and hides whether these would
+    refuse by themselves. Through a probe they stand alone. `objects` holds by type what the probes answer.
+    """
+    core, table = schema.executable(schema.build())
+    probes: dict[str, Any] = {}
+    assert core.query_type
+    for name in GRAPH.objects:
+        if name not in ROOTS:
+            type_ = cast(GraphQLObjectType, core.type_map[name])
+            core.query_type.fields[PROBE + name] = GraphQLField(type_, resolve=_probe(name, objects))
+            probes[f"Query.{PROBE}{name}"] = PUBLIC
+    return core, {**table, **probes}
+
+
+def _probe(name: str, objects: Mapping[str, Any]) -> Any:
+    def resolve(_source: Any, info: Any) -> Any:
+        found = copy.copy(objects[name])
+        if hasattr(found, "acting"):
+            found.acting = info.context.acting()  # it was made for somebody else
+        return found
+
+    return resolve
+
+
+@dataclass
+class Inside:
+    """The gateway's engine without its doors, on a schema and rules of the test's choice."""
+
+    gateway: Gateway
+    services: Services
+    core: GraphQLSchema
+    table: Table
+    nodes: Mapping[str, NodeKind] = field(default_factory=lambda: schema.NODES)
+    documents: Documents | None = None
+    """Those of a table with the same coordinates, to prepare nothing twice."""
+    name: str = "in process"
+
+    def __post_init__(self) -> None:
+        self._documents = self.documents or Documents(self.core, self.table)
+        self._engine = Engine(self.core, self.table)
+        self._policies = Policies(self.table)
+
+    def request(self, *members: Member) -> Request:
+        told = self.services.authenticated(members)
+        made = (SessionMember(m.contact, self._policies.of(m.contact), m.actor_token) for m in told.memberships)
+        request = self.gateway.request(Session(told.user, tuple(made), 0.0), "en", "127.0.0.1", Calls())
+        request.nodes = self.nodes
+        return request
+
+    async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
+        prepared = self._documents.prepare(document.text)
+        result = await self._engine.run(prepared, prepared.operation(None), variables, self.request(*members))
+        return _told(body_of(result.data, result.errors, "en"))
+
+    async def listen(
+        self, document: Document, variables: Mapping[str, Any], events: Iterable[Any], *members: Member
+    ) -> list[Answer]:
+        """What a subscription tells while events happen; an answer without data is how it ended, if it was refused."""
+        prepared = self._documents.prepare(document.text)
+        operation, hub = prepared.operation(None), self.gateway.hub
+        stream = await self._engine.subscribe(prepared, operation, variables, self.request(*members))
+        if isinstance(stream, ExecutionResult):
+            return [_told(body_of(None, stream.errors, "en"))]
+        found: list[Answer] = []
+        begun = asyncio.ensure_future(anext(stream, None))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while not hub._subscribers and not begun.done():
+                await asyncio.sleep(0.001)
+            for message in events:
+                await hub._receive(message)
+            while True:
+                for subscriber in {one for many in hub._subscribers.values() for one in many}:
+                    if subscriber._queue.empty():
+                        subscriber._lost = True  # the end: what is waited for now does not come any more
+                        subscriber.put(Happening("nothing.more", None))
+                try:
+                    payload = await begun
+                    if payload is None:
+                        return found
+                    result = await self._engine.event(prepared, operation, variables, self.request(*members), payload)
+                except Problem as problem:
+                    ended = problem.code == "EVENTS_LOST"
+                    return found if ended else [*found, {"errors": [problem_json(problem, "en")]}]
+                if result is not None:
+                    found.append(_told(body_of(result.data, result.errors, "en")))
+                begun = asyncio.ensure_future(anext(stream, None))
+
+
+def _told(body: Any) -> Answer:
+    return dict(json.loads(json.dumps(body)))

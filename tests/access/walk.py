@@ -1,0 +1,273 @@
+"""The proof's walk: the documents with what somebody with every right is told, which is what every other answer is
+measured by."""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from graphql import GraphQLSchema
+
+from gateway import execution
+from gateway.access import Table
+from gateway.context import read_id
+from gateway.documents import Documents
+from gateway.service import Gateway
+from tests.access import policies, values
+from tests.access.documents import Document, Explorer, Pick, split
+from tests.access.doors import Answer, Door, Inside, OverHttp, OverWebSocket, probing
+from tests.access.graph import GRAPH, PROBE
+from tests.access.policies import Policy
+from tests.access.standins import Member, Services
+from tests.access.verdict import described, problems
+
+OWN, FOREIGN = 1, 2
+"""The accounts of the stand-ins' world: whoever asks belongs to the first."""
+
+Step = tuple[str, str, str]
+"""On the way to a type: a coordinate, its arguments as written, and the type of object there."""
+
+
+@dataclass
+class Walk:
+    services: Services
+    gateway: Gateway
+    http: OverHttp
+    websocket: OverWebSocket
+    objects: dict[str, Any] = field(default_factory=dict)
+    """Type -> one of its objects, as the gateway made it."""
+    ids: dict[int, dict[str, str]] = field(default_factory=lambda: {OWN: {}, FOREIGN: {}})
+    """Account -> type -> a global id that the gateway has shown to that account."""
+    lists: list[Document] = field(default_factory=list)
+    """Every field of every type that a query reaches without an id."""
+    by_id: list[Document] = field(default_factory=list)
+    """The same by id."""
+    full: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    """(document's text, variables) -> what somebody with every right is told."""
+    faults: list[str] = field(default_factory=list)
+    """What went wrong inside the gateway since the last question."""
+    given: dict[str, str] = field(default_factory=dict)
+    """Coordinate -> its arguments as written, of fields that need an id."""
+    explorer: Explorer = field(default_factory=lambda: Explorer(_plain_arguments))
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Keeps an object of every type that the gateway executes, and what it logs as a fault."""
+        objects, faults, plain = self.objects, self.faults, execution.Executor
+
+        class Recorder(plain):  # type: ignore[misc, valid-type]
+            def execute_field(self, parent_type: Any, source: Any, *more: Any) -> Any:
+                if source is not None and not getattr(source, "refused", False):
+                    objects.setdefault(parent_type.name, source)
+                return super().execute_field(parent_type, source, *more)
+
+        class Faults(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                if record.exc_info and record.exc_info[1]:
+                    faults.append(f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}")
+
+        handler = Faults()
+        logging.getLogger("gateway").addHandler(handler)
+        execution.Executor = Recorder  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            execution.Executor = plain  # type: ignore[misc]
+            logging.getLogger("gateway").removeHandler(handler)
+
+    async def begin(self) -> None:
+        """Makes the documents that a query can be, and asks for everything."""
+        explorer = self.explorer
+        roots = sorted(_own("Query"), key=lambda name: name != "account")  # most hangs there
+        picks = [p for name in roots if (p := explorer.pick(f"Query.{name}", frozenset())) is not None]
+        self.lists = [Document(f"query {i}", group) for i, group in enumerate(split(picks), 1)]
+        for document in self.lists:
+            for account in (OWN, FOREIGN):
+                self._learn(account, document, await self.told(document, account=account))
+        by_id = [p async for p in self._by_id(explorer)]
+        self.by_id = [Document(f"query by id {i}", group) for i, group in enumerate(split(by_id), 1)]
+        for document in self.by_id:
+            await self.told(document)
+
+    @property
+    def wide(self) -> list[Document]:
+        """Every field of every type that a query reaches."""
+        return [*self.lists, *self.by_id]
+
+    async def told(self, document: Document, account: int = OWN, **variables: Any) -> Answer:
+        """What somebody with every right in an account is told; fails when something of it is an error."""
+        key = (document.text, f"{account}{json.dumps(variables)}")
+        if key not in self.full:
+            self.faults.clear()
+            answer = await self.http.ask(document, Member(account, policies.ALL), **variables)
+            assert "data" in answer, f"{document.text}\nis refused as a whole: {answer}"
+            errors = "\n".join(f"{'.'.join(map(str, e.get('path', [])))}: {e['message']} {e['extensions']}" for e in answer.get("errors", []))
+            assert not errors, (
+                f"{document.text}\ngives errors to somebody with every right:\n{errors}\n{self.faults}\n"
+                "If the gateway cannot read a stand-in's value, say what it can read in FORMATS of tests/access/canaries.py."
+            )
+            self.full[key] = answer
+        return self.full[key]
+
+    def _learn(self, account: int, document: Document, answer: Answer) -> None:
+        for pick, value in _objects(document.picks, answer["data"]):
+            if isinstance(value, str) and pick.name == "id":
+                self.ids[account].setdefault(read_id(value, "id").type, value)
+
+    async def _by_id(self, explorer: Explorer) -> Any:
+        """Every field that cannot do without an id, for every type of object that it answers."""
+        for coordinate in GRAPH.coordinates:
+            needed = values.required(coordinate) if not coordinate.startswith(("Mutation.", "Subscription.")) else {}
+            if not any(values.takes_id(one) for one in needed.values()):
+                continue
+            way = self.way_to(coordinate.partition(".")[0])
+            for number, type_ in enumerate(GRAPH.possible(GRAPH.field(coordinate)) or ("",)):
+                arguments = await self._accepted(coordinate, way, type_)
+                self.given.setdefault(coordinate, arguments)
+                seen = GRAPH.rules[f"{type_}.id"].permission if f"{type_}.id" in GRAPH.rules else None
+                led = frozenset(p for c, _, _ in way if (p := GRAPH.rules[c].permission))
+                led |= {p for p in (GRAPH.rules[coordinate].permission, seen) if p}
+                inside = {type_: explorer.fields(type_, led, 2)} if type_ else {}
+                yield along(way, Pick(coordinate, arguments, inside, f"{type_[:1].lower()}{type_[1:]}{number}ById"))
+
+    async def _accepted(self, coordinate: str, way: Sequence[Step], type_: str) -> str:
+        """Arguments with which a field answers an object of this type."""
+        options = {
+            name: list(values.guesses(one.type, name, f"{coordinate}({name}:)", self.ids[OWN], f"{coordinate} {type_}"))
+            for name, one in values.required(coordinate).items()
+        }
+        answer: Any = None
+        for i in range(max(map(len, options.values()))):
+            arguments = values.written({name: guess[min(i, len(guess) - 1)] for name, guess in options.items()})
+            document = Document("trial", (along(way, Pick(coordinate, arguments, {type_: ()} if type_ else {}, "asked")),))
+            answer = await self.http.ask(document, Member(OWN, policies.ALL))
+            if "errors" not in answer and (not type_ or f'"__typename": "{type_}"' in json.dumps(answer)):
+                return arguments
+        raise AssertionError(
+            f"{coordinate}: no value of its arguments is accepted for a {type_ or 'value'}; say one in VALUES of "
+            f"tests/access/values.py, as {coordinate}(argument:). Last answer: {answer}"
+        )
+
+    @cached_property
+    def ways(self) -> Mapping[str, tuple[Step, ...]]:
+        """Type -> a shortest way to its objects from Query."""
+        found: dict[str, tuple[Step, ...]] = {"Query": ()}
+        todo = deque(["Query"])
+        while todo:
+            type_ = todo.popleft()
+            for name in _own(type_):
+                one = GRAPH.field(coordinate := f"{type_}.{name}")
+                given = _plain_arguments(coordinate)
+                for next_ in () if GRAPH.abstract(one) else GRAPH.possible(one):
+                    if given is not None and next_ not in found:
+                        found[next_] = (*found[type_], (coordinate, given, next_))
+                        todo.append(next_)
+        return found
+
+    def way_to(self, type_: str) -> tuple[Step, ...]:
+        return self.ways[type_]
+
+    def leading_to(self, type_: str) -> Iterator[tuple[Step, ...]]:
+        """A way over every field whose objects are of this type, by the shortest way to that field."""
+        if type_ == "Query":
+            yield ()
+        for coordinate in GRAPH.coordinates:
+            one = GRAPH.field(coordinate)
+            holder = coordinate.partition(".")[0]
+            given = _plain_arguments(coordinate)
+            if given is not None and not GRAPH.abstract(one) and type_ in GRAPH.possible(one) and holder in self.ways:
+                yield (*self.ways[holder], (coordinate, given, type_))
+        if type_ in GRAPH.nodes and type_ in self.ids[OWN]:
+            yield (("Query.node", values.written({"id": self.ids[OWN][type_]}), type_),)
+
+    def two_deep(self, type_: str) -> tuple[Pick, ...]:
+        """The plain fields of a type, and those of the objects in it."""
+        found = list(self.explorer.plain(type_))
+        for name in _own(type_):
+            one = GRAPH.field(coordinate := f"{type_}.{name}")
+            given = _plain_arguments(coordinate)
+            if given is not None and GRAPH.possible(one) and not GRAPH.abstract(one):
+                [inner] = GRAPH.possible(one)
+                found.append(Pick(coordinate, given, {inner: self.explorer.plain(inner)}))
+        return tuple({pick.coordinate: pick for pick in found}.values())
+
+    def thin(self, type_: str) -> tuple[Pick, ...]:
+        """The first plain field of a type, or what leads to one."""
+        found = self.explorer.plain(type_)[:1] if type_ else ()
+        return tuple(pick.holding({t: picks[:1] for t, picks in pick.inside.items()}) for pick in found)
+
+    def focused(self, coordinate: str) -> tuple[list[Document], Document | None]:
+        """A field alone: by every field that leads to its object, and by the probe of its type (none for a root)."""
+        type_ = coordinate.partition(".")[0]
+        one = GRAPH.field(coordinate)
+        given = self.given.get(coordinate) or _plain_arguments(coordinate) or ""
+        pick = Pick(coordinate, given, {t: self.thin(t) for t in GRAPH.possible(one)})
+        picks = [along(way, pick, root=f"w{i}") for i, way in enumerate(self.leading_to(type_))]
+        real = [Document(f"{coordinate} {i}", group) for i, group in enumerate(split(picks), 1)]
+        if type_ == "Query":
+            return real, None
+        probe = Pick(f"Query.{PROBE}{type_}", "", {type_: (pick,)})
+        return real, Document(f"{coordinate} by itself", (probe,))
+
+    def inside(self, changes: Mapping[str, Any] | None = None, without: str = "") -> Inside:
+        """The engine in this process with probes: some rules changed, one of them removed."""
+        core, table = self._probing
+        changed = {c: rule for c, rule in {**table, **(changes or {})}.items() if c != without}
+        return Inside(self.gateway, self.services, core, changed, documents=None if without else self._prepared)
+
+    @cached_property
+    def _probing(self) -> tuple[GraphQLSchema, Table]:
+        return probing(self.objects)
+
+    @cached_property
+    def _prepared(self) -> Documents:
+        return Documents(*self._probing)
+
+    async def judge(
+        self, door: Door, document: Document, policy: Policy, full: Answer | None = None, **variables: Any
+    ) -> list[str]:
+        """What is wrong with what a contact of the own account is told."""
+        if full is None:
+            full = await self.told(document, **variables)
+        answer = await door.ask(document, Member(OWN, policy), **variables)
+        sent = document.text + json.dumps(variables)
+        found = problems(document, policy, full, answer, self.services.canaries, sent)
+        return [described(document, policy, door.name, one) for one in found]
+
+
+def along(way: Sequence[Step], *picks: Pick, root: str = "") -> Pick:
+    """Fields at the end of a way; `root` names the first field anew in the answer."""
+    for coordinate, arguments, type_ in reversed(way):
+        picks = (Pick(coordinate, arguments, {type_: picks}),)
+    [pick] = picks
+    return Pick(pick.coordinate, pick.arguments, pick.inside, root) if root else pick
+
+
+def _own(type_: str) -> list[str]:
+    """The fields of a type, probes left out."""
+    return [name for name in GRAPH.objects[type_].fields if f"{type_}.{name}" in set(GRAPH.coordinates)]
+
+
+def _plain_arguments(coordinate: str) -> str | None:
+    """The arguments that a field needs, where they can be said without asking first."""
+    needed = values.required(coordinate)
+    if any(values.takes_id(one) for one in needed.values()):
+        return None
+    return values.written({name: values.some(coordinate, name, {}) for name in needed})
+
+
+def _objects(picks: Sequence[Pick], value: Any) -> Iterator[tuple[Pick, Any]]:
+    """Every field of an answer with its value, lists spread out."""
+    for pick in picks:
+        told = value.get(pick.key)
+        items = told if isinstance(told, list) else [told]
+        for one in items:
+            if pick.inside and isinstance(one, dict):
+                named = one.get("__typename") or next(iter(pick.inside))
+                yield from _objects(pick.inside.get(named, ()), one)
+            else:
+                yield pick, one
