@@ -60,7 +60,7 @@ async def _accepted(walk: Walk, coordinate: str, argument: str, guesses: Sequenc
     answer: Any = None
     for guess in guesses:
         argued = Argued(coordinate, argument, {**beside, argument: guess}, way, type_)
-        document = Document("trial", (along(way, pick(argued, "asked", walk.thin(type_))),))
+        document = Document("trial", along(way, pick(argued, "asked", walk.thin(type_))))
         answer = await walk.http.ask(document, Member(OWN, policies.ALL))
         told = json.dumps(answer)
         if "errors" not in answer and (not GRAPH.abstract(GRAPH.field(coordinate)) or f'"{type_}"' in told):
@@ -77,7 +77,7 @@ def documents(name: str, argued: Iterable[Argued], walk: Walk) -> Iterator[Docum
     for number, one in enumerate(argued):
         by_way[one.way].append(pick(one, f"a{number}", walk.thin(one.type_)))
     roots = by_way.pop((), [])
-    picks = [*roots, *(along(way, *held, root=f"w{i}") for i, (way, held) in enumerate(by_way.items()))]
+    picks = [*roots, *(p for i, (way, held) in enumerate(by_way.items()) for p in along(way, *held, root=f"w{i}"))]
     for number, group in enumerate(split(picks), 1):
         yield Document(f"{name} {number}", group)
 
@@ -90,7 +90,7 @@ def document(walk: Walk, argued: Argued) -> Document:
     """One field with its argument, and what is in it two levels deep."""
     inside = walk.two_deep(argued.type_) if argued.type_ else ()
     asked = along(argued.way, pick(argued, "asked", inside))
-    return Document(f"{argued.coordinate}({argued.argument}:)", (asked,))
+    return Document(f"{argued.coordinate}({argued.argument}:)", asked)
 
 
 def elsewhere(walk: Walk, argued: Argued, account: int) -> Argued | None:

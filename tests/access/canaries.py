@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -42,6 +43,7 @@ def object_id(account: int, index: int) -> str:
     return f"0b1ec700-{account:04}-4000-8000-{index:012}"
 
 
+@cache
 def owner_of(id_: str) -> int | None:
     """The account of an id made here."""
     match = re.fullmatch(r"(?:acc0acc0|0b1ec700)-(\d{4})-4000-8000-\d{12}", id_)
@@ -111,6 +113,7 @@ class Canaries:
 
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
+        self._found: dict[int, frozenset[str]] = {}
 
     def fill(self, message: Message, source: Source, index: int = 1, salt: str = "", depth: int = 0) -> None:
         """Sets every field, but of alternatives (oneof) the first."""
@@ -182,9 +185,13 @@ class Canaries:
                 salted = blake2b(f"{source.method}{name}".encode(), digest_size=2).digest()
                 setattr(message, name, plain[(int.from_bytes(salted) + index) % len(plain)])
 
-    def found(self, text: str) -> set[str]:
+    def found(self, text: str) -> frozenset[str]:
         """The canaries and the ids of ours in a text, those inside global ids too."""
-        return {token for token in _tokens(text) if token in self.sources or owner_of(token.rpartition(":")[2])}
+        key = hash(text)
+        if key not in self._found:
+            mine = (t for t in _tokens(text) if t in self.sources or owner_of(t.rpartition(":")[2]))
+            self._found[key] = frozenset(mine)
+        return self._found[key]
 
 
 _TOKEN = re.compile(

@@ -52,9 +52,8 @@ async def walk() -> AsyncIterator[Walk]:
     try:
         async with httpx.AsyncClient(base_url=url, timeout=30) as http:
             walk = Walk(services, application.state.gateway, OverHttp(http, services), OverWebSocket(f"127.0.0.1:{port}", services))
-            with walk.recording():
-                await walk.begin()
-                yield walk
+            await walk.begin()
+            yield walk
     finally:
         server.should_exit = True
         await running
@@ -64,7 +63,8 @@ async def walk() -> AsyncIterator[Walk]:
 @pytest.fixture(scope="session")
 async def argued(walk: Walk) -> list[Argued]:
     """Every argument, with a value that is accepted."""
-    return await arguments.every(walk)
+    with walk.recording():
+        return await arguments.every(walk)
 
 
 @pytest.fixture(scope="session")
@@ -75,13 +75,15 @@ async def argued_documents(walk: Walk, argued: list[Argued]) -> list[Document]:
 @pytest.fixture(scope="session")
 async def changes(walk: Walk) -> list[Change]:
     """Every mutation, with an input that is accepted."""
-    return await mutations.every(walk)
+    with walk.recording():
+        return await mutations.every(walk)
 
 
 @pytest.fixture(scope="session")
 async def subscriptions(walk: Walk) -> list[Listening]:
     """Every subscription, with all that it tells."""
-    return await listening.every(walk)
+    with walk.recording():
+        return await listening.every(walk)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +91,8 @@ async def objects(
     walk: Walk, argued: list[Argued], changes: list[Change], subscriptions: list[Listening]
 ) -> Mapping[str, object]:
     """An object of every type, as the gateway made it: all that can be answered has been."""
-    for one in argued:
-        if foreign := arguments.elsewhere(walk, one, FOREIGN):
-            await walk.http.ask(arguments.document(walk, foreign), Member(OWN, ALL))
+    with walk.recording():
+        for one in argued:
+            if foreign := arguments.elsewhere(walk, one, FOREIGN):
+                await walk.http.ask(arguments.document(walk, foreign), Member(OWN, ALL))
     return walk.objects

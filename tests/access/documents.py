@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
+
+from graphql import GraphQLOutputType, get_named_type, is_abstract_type
 
 from gateway import limits
 from tests.access.graph import GRAPH
@@ -21,14 +24,27 @@ class Pick:
     inside: Inside = field(default_factory=dict, hash=False)
     alias: str = ""
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.coordinate.partition(".")[2]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its name in the answer."""
         return self.alias or self.name
+
+    @cached_property
+    def type(self) -> GraphQLOutputType:
+        return GRAPH.field(self.coordinate).type
+
+    @cached_property
+    def abstract(self) -> bool:
+        """Whether only the answer says of what type its objects are."""
+        return is_abstract_type(get_named_type(self.type))
+
+    def of(self, value: Mapping[str, Any]) -> str:
+        """The type of one of its objects."""
+        return str(value["__typename"]) if self.abstract else next(iter(self.inside))
 
     def holding(self, inside: Inside) -> "Pick":
         return Pick(self.coordinate, self.arguments, inside, self.alias)
@@ -42,7 +58,7 @@ class Pick:
     def _braces(self) -> str:
         if not GRAPH.possible(GRAPH.field(self.coordinate)):
             return ""
-        if GRAPH.abstract(GRAPH.field(self.coordinate)):
+        if self.abstract:
             parts = [f"... on {type_} {{ {_join(picks)} }}" for type_, picks in self.inside.items() if picks]
             return f" {{ __typename {' '.join(parts)} }}"
         picks = next(iter(self.inside.values()), ())
@@ -109,7 +125,7 @@ class Explorer:
         self._full.add((type_, led_by))
         return tuple(
             pick
-            for name in GRAPH.objects[type_].fields
+            for name in GRAPH.fields(type_)
             if (pick := self.pick(f"{type_}.{name}", led_by, depth)) is not None
         )
 
@@ -137,7 +153,7 @@ class Explorer:
 
     def plain(self, type_: str, seen: frozenset[str] = frozenset()) -> tuple[Pick, ...]:
         """The plain fields of a type; of a type without any, what leads to the plain fields of the next."""
-        names = GRAPH.objects[type_].fields
+        names = GRAPH.fields(type_)
         leaves = tuple(
             Pick(c, given)
             for name in names

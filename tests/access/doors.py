@@ -115,27 +115,27 @@ class OverWebSocket:
 
 
 def probing(objects: Mapping[str, Any]) -> tuple[GraphQLSchema, Table]:
-    """The schema with a field more for every object type, Query.probeDomain, that guards nothing.
+    """The schema with a field more for every object type, Account.probeDomain, that guards nothing.
 
     What leads to an object usually needs the same right as the object's own fields, and hides whether these would
     refuse by themselves. Through a probe they stand alone. `objects` holds by type what the probes answer.
     """
     core, table = schema.executable(schema.build())
     probes: dict[str, Any] = {}
-    assert core.query_type
+    account = cast(GraphQLObjectType, core.type_map["Account"])
     for name in GRAPH.objects:
         if name not in ROOTS:
             type_ = cast(GraphQLObjectType, core.type_map[name])
-            core.query_type.fields[PROBE + name] = GraphQLField(type_, resolve=_probe(name, objects))
-            probes[f"Query.{PROBE}{name}"] = PUBLIC
+            account.fields[PROBE + name] = GraphQLField(type_, resolve=_probe(name, objects))
+            probes[f"Account.{PROBE}{name}"] = PUBLIC
     return core, {**table, **probes}
 
 
 def _probe(name: str, objects: Mapping[str, Any]) -> Any:
-    def resolve(_source: Any, info: Any) -> Any:
+    def resolve(account: Any, _info: Any) -> Any:
         found = copy.copy(objects[name])
         if hasattr(found, "acting"):
-            found.acting = info.context.acting()  # it was made for somebody else
+            found.acting = account.acting  # it was made for somebody else
         return found
 
     return resolve

@@ -23,7 +23,7 @@ from graphql import (
 PRINTED = Path(__file__).parents[2] / "gateway" / "schema.graphql"
 ROOTS = ("Query", "Mutation", "Subscription")
 PROBE = "probe"
-"""What the proof's own fields begin with: Query.probeDomain, for every object type, guards nothing (see doors.probing)."""
+"""What the proof's own fields begin with: Account.probeDomain, for every object type, guards nothing (doors.probing)."""
 
 
 class Rule(NamedTuple):
@@ -63,7 +63,11 @@ class Graph:
     @cached_property
     def coordinates(self) -> tuple[str, ...]:
         """Every field of the schema."""
-        return tuple(c for c in self.rules if not c.startswith(f"Query.{PROBE}"))
+        return tuple(c for c in self.rules if not c.startswith(f"Account.{PROBE}"))
+
+    def fields(self, type_: str) -> list[str]:
+        """The names of a type's fields; probes left out."""
+        return [name for name in self.objects[type_].fields if not name.startswith(PROBE) or type_ != "Account"]
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -109,7 +113,7 @@ def _printed() -> GraphQLSchema:
     text = PRINTED.read_text(encoding="utf-8")
     types = [n for n, t in build_schema(text).type_map.items() if isinstance(t, GraphQLObjectType) and n[:2] != "__"]
     probes = " ".join(f"{PROBE}{name}: {name} @access(public: true)" for name in types if name not in ROOTS)
-    return build_schema(f"{text} extend type Query {{ {probes} }}")
+    return build_schema(f"{text} extend type Account {{ {probes} }}")
 
 
 GRAPH = Graph(_printed())

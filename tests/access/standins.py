@@ -79,6 +79,7 @@ class Services:
     canaries: Canaries = field(default_factory=Canaries)
     people: dict[str, tuple[Member, ...]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    _authentications: dict[int, identity_pb2.AuthenticateResponse] = field(default_factory=dict)
     _made: dict[tuple[str, int, tuple[str, ...]], bytes] = field(default_factory=dict)
 
     def credential(self, *members: Member) -> str:
@@ -120,8 +121,7 @@ class Services:
         first = True
         for member in members:
             filled = identity_pb2.AuthenticateResponse()
-            source = Source(member.account, "/portico.identity.v1.IdentityService/Authenticate", "")
-            self.canaries.fill(filled, source)
+            filled.CopyFrom(self._authentication(member.account))
             if first:
                 made.CopyFrom(filled)
                 del made.memberships[:]
@@ -134,6 +134,12 @@ class Services:
             one.contact.denied_fields[:] = sorted(member.policy.denied)
             made.memberships.append(one)
         return made
+
+    def _authentication(self, account: int) -> identity_pb2.AuthenticateResponse:
+        if account not in self._authentications:
+            made = self._authentications[account] = identity_pb2.AuthenticateResponse()
+            self.canaries.fill(made, Source(account, "/portico.identity.v1.IdentityService/Authenticate", ""))
+        return self._authentications[account]
 
     def _respond(self, name: str, account: int, ids: tuple[str, ...]) -> Message:
         method = methods()[name]

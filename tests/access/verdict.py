@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from graphql import is_list_type, is_non_null_type
+from graphql import GraphQLList, GraphQLNonNull
 
 from tests.access.canaries import Canaries
 from tests.access.documents import Document, Pick
@@ -59,11 +59,12 @@ class Judge:
         nulled = False
         for pick in picks:
             there = (*path, pick.key)
-            type_ = GRAPH.field(pick.coordinate).type
             if self._refuses(pick.coordinate, resource, there):
-                told: Any = _NULLED if is_non_null_type(type_) else None
+                told: Any = _NULLED if isinstance(pick.type, GraphQLNonNull) else None
+            elif pick.inside or value[pick.key] is None:
+                told = self._value(pick, pick.type, value[pick.key], resource, there)
             else:
-                told = self._value(pick, type_, value[pick.key], resource, there)
+                told = value[pick.key]
             nulled |= told is _NULLED
             made[pick.key] = told
         return _NULLED if nulled else made
@@ -82,12 +83,12 @@ class Judge:
 
     def _value(self, pick: Pick, type_: Any, value: Any, resource: str | None, path: Path) -> Any:
         """The allowed part of a value; _NULLED when it is null and may not be."""
-        if is_non_null_type(type_):
+        if isinstance(type_, GraphQLNonNull):
             told = self._value(pick, type_.of_type, value, resource, path)
             return _NULLED if told is None else told
         if value is None:
             return None
-        if is_list_type(type_):
+        if isinstance(type_, GraphQLList):
             items = [self._value(pick, type_.of_type, one, resource, (*path, i)) for i, one in enumerate(value)]
             if any(item is _NULLED for item in items):
                 self._verdict.blanked.append(path)
@@ -95,8 +96,8 @@ class Judge:
             return items
         if not pick.inside:
             return value
-        named = value["__typename"] if GRAPH.abstract(GRAPH.field(pick.coordinate)) else next(iter(pick.inside))
-        if GRAPH.abstract(GRAPH.field(pick.coordinate)):
+        named = pick.of(value)
+        if pick.abstract:
             seen = GRAPH.rules[f"{named}.id"].permission
             if not self._policy.holds(seen):
                 self._verdict.refused[path] = (named, seen)
@@ -134,19 +135,26 @@ def problems(
 
     `full` is the answer of somebody with every right; `sent` what the client itself wrote.
     """
+    text = json.dumps(answer, ensure_ascii=False)
+    found = canaries.found(text)
+    yield from _unguarded(found, policy, canaries)
+    refusable = any(c in policy.denied or not policy.holds(GRAPH.rules[c].permission, "") for c in document.coordinates)
+    if answer == full and not refusable:
+        return
     verdict = Judge(policy).of(document, full["data"])
     known = {tuple(e["path"]): e["extensions"]["code"] for e in full.get("errors", []) if "path" in e}
     yield from _errors(verdict, answer, known)
     yield from _difference(document, verdict, answer.get("data"), policy, canaries)
-    text = json.dumps(answer, ensure_ascii=False)
-    found = canaries.found(text)
     told = canaries.found(json.dumps([verdict.data, full.get("errors")], ensure_ascii=False))
     for leak in sorted(found - told - canaries.found(sent)):
         source = canaries.sources.get(leak)
         if not _of_the_grants(leak, policy):
             where = f", of {source.method}, {source.path}, account {source.account}" if source else ""
             yield Problem(f"{leak!r} leaks{where}")
-    # What the services would not have told. It asks no rule of the schema, so a wrong rule does not hide it.
+
+
+def _unguarded(found: Iterable[str], policy: Policy, canaries: Canaries) -> Iterator[Problem]:
+    """What the services would not have told. It asks no rule of the schema, so a wrong rule does not hide it."""
     for token in sorted(found):
         source = canaries.sources.get(token)
         permission = guards().get(source.method) if source else None
@@ -198,8 +206,8 @@ def _difference(
             for i, (one, other) in enumerate(zip(expected, actual, strict=False)):
                 yield from same(pick, one, other, (*path, i))
         elif pick.inside:
-            named = expected.get("__typename") or next(iter(pick.inside))
-            if GRAPH.abstract(GRAPH.field(pick.coordinate)) and actual.get("__typename") != named:
+            named = pick.of(expected)
+            if pick.abstract and actual.get("__typename") != named:
                 yield Problem(f"{pick.coordinate} is a {actual.get('__typename')}, not a {named}", path)
             else:
                 yield from compare(pick.inside[named], expected, actual, path)

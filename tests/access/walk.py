@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from graphql import GraphQLSchema
@@ -52,6 +52,7 @@ class Walk:
     """What went wrong inside the gateway since the last question."""
     given: dict[str, str] = field(default_factory=dict)
     """Coordinate -> its arguments as written, of fields that need an id."""
+    _leading: dict[str, tuple[list[Document], Document | None]] = field(default_factory=dict)
     explorer: Explorer = field(default_factory=lambda: Explorer(_plain_arguments))
 
     @contextmanager
@@ -81,8 +82,12 @@ class Walk:
 
     async def begin(self) -> None:
         """Makes the documents that a query can be, and asks for everything."""
+        with self.recording():
+            await self._begin()
+
+    async def _begin(self) -> None:
         explorer = self.explorer
-        roots = sorted(_own("Query"), key=lambda name: name != "account")  # most hangs there
+        roots = sorted(GRAPH.fields("Query"), key=lambda name: name != "account")  # most hangs there
         picks = [p for name in roots if (p := explorer.pick(f"Query.{name}", frozenset())) is not None]
         self.lists = [Document(f"query {i}", group) for i, group in enumerate(split(picks), 1)]
         for document in self.lists:
@@ -132,7 +137,9 @@ class Walk:
                 led = frozenset(p for c, _, _ in way if (p := GRAPH.rules[c].permission))
                 led |= {p for p in (GRAPH.rules[coordinate].permission, seen) if p}
                 inside = {type_: explorer.fields(type_, led, 2)} if type_ else {}
-                yield along(way, Pick(coordinate, arguments, inside, f"{type_[:1].lower()}{type_[1:]}{number}ById"))
+                pick = Pick(coordinate, arguments, inside, f"{type_[:1].lower()}{type_[1:]}{number}ById")
+                for one in along(way, pick, root="way"):
+                    yield one
 
     async def _accepted(self, coordinate: str, way: Sequence[Step], type_: str) -> str:
         """Arguments with which a field answers an object of this type."""
@@ -143,7 +150,8 @@ class Walk:
         answer: Any = None
         for i in range(max(map(len, options.values()))):
             arguments = values.written({name: guess[min(i, len(guess) - 1)] for name, guess in options.items()})
-            document = Document("trial", (along(way, Pick(coordinate, arguments, {type_: ()} if type_ else {}, "asked")),))
+            pick = Pick(coordinate, arguments, {type_: ()} if type_ else {}, "asked")
+            document = Document("trial", along(way, pick))
             answer = await self.http.ask(document, Member(OWN, policies.ALL))
             if "errors" not in answer and (not type_ or f'"__typename": "{type_}"' in json.dumps(answer)):
                 return arguments
@@ -159,7 +167,7 @@ class Walk:
         todo = deque(["Query"])
         while todo:
             type_ = todo.popleft()
-            for name in _own(type_):
+            for name in GRAPH.fields(type_):
                 one = GRAPH.field(coordinate := f"{type_}.{name}")
                 given = _plain_arguments(coordinate)
                 for next_ in () if GRAPH.abstract(one) else GRAPH.possible(one):
@@ -171,7 +179,7 @@ class Walk:
     def way_to(self, type_: str) -> tuple[Step, ...]:
         return self.ways[type_]
 
-    def leading_to(self, type_: str) -> Iterator[tuple[Step, ...]]:
+    def _leading_to(self, type_: str) -> Iterator[tuple[Step, ...]]:
         """A way over every field whose objects are of this type, by the shortest way to that field."""
         if type_ == "Query":
             yield ()
@@ -187,7 +195,7 @@ class Walk:
     def two_deep(self, type_: str) -> tuple[Pick, ...]:
         """The plain fields of a type, and those of the objects in it."""
         found = list(self.explorer.plain(type_))
-        for name in _own(type_):
+        for name in GRAPH.fields(type_):
             one = GRAPH.field(coordinate := f"{type_}.{name}")
             given = _plain_arguments(coordinate)
             if given is not None and GRAPH.possible(one) and not GRAPH.abstract(one):
@@ -200,18 +208,22 @@ class Walk:
         found = self.explorer.plain(type_)[:1] if type_ else ()
         return tuple(pick.holding({t: picks[:1] for t, picks in pick.inside.items()}) for pick in found)
 
-    def focused(self, coordinate: str) -> tuple[list[Document], Document | None]:
-        """A field alone: by every field that leads to its object, and by the probe of its type (none for a root)."""
-        type_ = coordinate.partition(".")[0]
-        one = GRAPH.field(coordinate)
-        given = self.given.get(coordinate) or _plain_arguments(coordinate) or ""
-        pick = Pick(coordinate, given, {t: self.thin(t) for t in GRAPH.possible(one)})
-        picks = [along(way, pick, root=f"w{i}") for i, way in enumerate(self.leading_to(type_))]
-        real = [Document(f"{coordinate} {i}", group) for i, group in enumerate(split(picks), 1)]
-        if type_ == "Query":
-            return real, None
-        probe = Pick(f"Query.{PROBE}{type_}", "", {type_: (pick,)})
-        return real, Document(f"{coordinate} by itself", (probe,))
+    def leading(self, type_: str) -> tuple[list[Document], Document | None]:
+        """Every field of a type, by every field that leads to its objects, and by its probe (none for a root). What is
+        in a field is hardly asked for: the fields themselves are what is looked at."""
+        if type_ not in self._leading:
+            fields = [
+                Pick(c, self.given.get(c) or _plain_arguments(c) or "", {t: self.thin(t) for t in GRAPH.possible(GRAPH.field(c))})
+                for c in (f"{type_}.{name}" for name in GRAPH.fields(type_))
+            ]
+            picks = [p for i, way in enumerate(self._leading_to(type_)) for p in along(way, *fields, root=f"w{i}")]
+            real = [Document(f"{type_} {i}", group) for i, group in enumerate(split(picks), 1)]
+            probe: Document | None = None
+            if type_ != "Query":
+                [asked] = along(self.ways["Account"], Pick(f"Account.{PROBE}{type_}", "", {type_: tuple(fields)}))
+                probe = Document(f"{type_} by itself", (asked,))
+            self._leading[type_] = real, probe
+        return self._leading[type_]
 
     def inside(self, changes: Mapping[str, Any] | None = None, without: str = "") -> Inside:
         """The engine in this process with probes: some rules changed, one of them removed."""
@@ -239,19 +251,14 @@ class Walk:
         return [described(document, policy, door.name, one) for one in found]
 
 
-def along(way: Sequence[Step], *picks: Pick, root: str = "") -> Pick:
-    """Fields at the end of a way; `root` names the first field anew in the answer."""
-    for coordinate, arguments, type_ in reversed(way):
-        picks = (Pick(coordinate, arguments, {type_: picks}),)
-    [pick] = picks
-    return Pick(pick.coordinate, pick.arguments, pick.inside, root) if root else pick
+def along(way: Sequence[Step], *picks: Pick, root: str = "") -> tuple[Pick, ...]:
+    """Fields at the end of a way; `root` names the first field of the way anew in the answer."""
+    for number, (coordinate, arguments, type_) in enumerate(reversed(way), 1):
+        picks = (Pick(coordinate, arguments, {type_: picks}, root if number == len(way) else ""),)
+    return picks
 
 
-def _own(type_: str) -> list[str]:
-    """The fields of a type, probes left out."""
-    return [name for name in GRAPH.objects[type_].fields if f"{type_}.{name}" in set(GRAPH.coordinates)]
-
-
+@cache
 def _plain_arguments(coordinate: str) -> str | None:
     """The arguments that a field needs, where they can be said without asking first."""
     needed = values.required(coordinate)
@@ -267,7 +274,6 @@ def _objects(picks: Sequence[Pick], value: Any) -> Iterator[tuple[Pick, Any]]:
         items = told if isinstance(told, list) else [told]
         for one in items:
             if pick.inside and isinstance(one, dict):
-                named = one.get("__typename") or next(iter(pick.inside))
-                yield from _objects(pick.inside.get(named, ()), one)
+                yield from _objects(pick.inside[pick.of(one)], one)
             else:
                 yield pick, one
