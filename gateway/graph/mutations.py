@@ -39,7 +39,10 @@ def mutation(
         try:
             acting = request.acting(getattr(input, "account_id", None), "input.accountId")
             acting.require(permission, coordinate)
-            return await run(acting, input)
+            made = await run(acting, input)
+            if permission is not None:
+                made.acting = acting  # type: ignore[attr-defined]  # what it holds is judged by the rights in that account
+            return made
         except Wrong as error:
             text = messages.text(error.message, request.locale, error.values)
             errors = [UserError(code=error_code(error.code), message=text, field=error.path)]
