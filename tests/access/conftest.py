@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 import pytest
@@ -20,6 +20,12 @@ from tests.access.mutations import Change
 from tests.access.policies import ALL
 from tests.access.standins import Member, Services
 from tests.access.walk import FOREIGN, OWN, Walk
+
+
+def nothing(found: Sequence[str]) -> None:
+    """Fails showing the first of what was found."""
+    shown = "\n".join(found[:12])
+    assert not found, f"{len(found)} breaches of access, the first:\n{shown}"
 
 
 @pytest.fixture(scope="session")

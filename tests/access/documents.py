@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLOutputType, get_named_type, is_abstract_type
 
 from gateway import limits
-from tests.access.graph import GRAPH
+from tests.access.graph import GRAPH, PROBE
 
 Inside = Mapping[str, tuple["Pick", ...]]
 """Object type -> what is asked of it; several types where the field is of an interface."""
@@ -100,7 +100,14 @@ class Document:
     def narrowed(self, path: Sequence[str | int]) -> "Document":
         """The same, asking for nothing but what leads to a path of its answer."""
         keys = [key for key in path if isinstance(key, str)]
-        return Document(self.name, _narrowed(self.picks, keys), self.kind, self.declares) if keys else self
+        picks = _narrowed(self.picks, keys)
+        used = [one for one in self.declares.strip("()").split(", ") if f"{one.split(':')[0]})" in _join(picks)]
+        return Document(self.name, picks, self.kind, f"({', '.join(used)})" if used else "") if keys else self
+
+    @cached_property
+    def probing(self) -> bool:
+        """Whether it goes through a probe, which asks no service."""
+        return any(c.startswith(f"Account.{PROBE}") for c in self.coordinates)
 
     @cached_property
     def coordinates(self) -> frozenset[str]:
@@ -117,12 +124,12 @@ class Explorer:
     them; everywhere else for their plain fields."""
 
     arguments: Arguments
-    _full: set[tuple[str, frozenset[str]]] = field(default_factory=set)
-    _edges: set[tuple[str, str, frozenset[str]]] = field(default_factory=set)
+    reached: set[tuple[str, frozenset[str]]] = field(default_factory=set)
+    """Types asked for in full, and the permissions that led to them."""
 
     def fields(self, type_: str, led_by: frozenset[str], depth: int) -> tuple[Pick, ...]:
         """Every field of a type; `led_by` are the permissions that were needed to get here."""
-        self._full.add((type_, led_by))
+        self.reached.add((type_, led_by))
         return tuple(
             pick
             for name in GRAPH.fields(type_)
@@ -145,7 +152,7 @@ class Explorer:
         for type_ in types:
             seen = GRAPH.rules.get(f"{type_}.id")
             there = now | {seen.permission} if abstract and seen and seen.permission else now
-            if (type_, there) in self._full or depth > limits.MAX_DEPTH - 6 or abstract:
+            if (type_, there) in self.reached or depth > limits.MAX_DEPTH - 6 or abstract:
                 inside[type_] = self.plain(type_)
             else:
                 inside[type_] = self.fields(type_, there, depth + 1)

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -132,13 +133,26 @@ def probing(objects: Mapping[str, Any]) -> tuple[GraphQLSchema, Table]:
 
 
 def _probe(name: str, objects: Mapping[str, Any]) -> Any:
-    def resolve(account: Any, _info: Any) -> Any:
-        found = copy.copy(objects[name])
-        if hasattr(found, "acting"):
-            found.acting = account.acting  # it was made for somebody else
-        return found
+    return lambda account, _info: _rebound(name, objects[name], account.acting)
 
-    return resolve
+
+def _rebound(name: str, recorded: Any, acting: Any) -> Any:
+    """A recorded object as if it had been made for another contact."""
+    found = copy.copy(recorded)
+    if hasattr(found, "acting"):
+        found.acting = acting
+    for field_ in GRAPH.fields(name):
+        attribute = re.sub(r"(?=[A-Z])", "_", field_).lower()
+        held = vars(found).get(attribute)
+        one = GRAPH.field(f"{name}.{field_}")
+        if isinstance(held, list) and GRAPH.possible(one):
+            [inner] = GRAPH.possible(one)
+            setattr(found, attribute, [_rebound(inner, item, acting) for item in held])
+        elif hasattr(held, "acting"):
+            # What may be of several types was found under a right of its own: there is no finding it again here.
+            inner = GRAPH.possible(one)[0]
+            setattr(found, attribute, None if GRAPH.abstract(one) else _rebound(inner, held, acting))
+    return found
 
 
 @dataclass
@@ -189,10 +203,12 @@ class Inside:
             for message in events:
                 await hub._receive(message)
             while True:
-                for subscriber in {one for many in hub._subscribers.values() for one in many}:
-                    if subscriber._queue.empty():
-                        subscriber._lost = True  # the end: what is waited for now does not come any more
-                        subscriber.put(Happening("nothing.more", None))
+                while not begun.done():
+                    for subscriber in {one for many in hub._subscribers.values() for one in many}:
+                        if subscriber._queue.empty() and not subscriber._lost:
+                            subscriber._lost = True  # the end: what is waited for now does not come any more
+                            subscriber.put(Happening("nothing.more", None))
+                    await asyncio.sleep(0.001)
                 try:
                     payload = await begun
                     if payload is None:

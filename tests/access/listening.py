@@ -54,9 +54,9 @@ async def _accepted(walk: Walk, coordinate: str) -> Listening:
     for given in product(*guesses):
         variables = dict(zip(arguments, given, strict=True))
         frames = await listen(walk, document, variables, Member(OWN, policies.ALL))
-        if told := payloads(frames):
-            assert not any("errors" in one for one in told), f"{document.text} gives errors: {told} {walk.faults}"
-            return Listening(coordinate, document, variables, told)
+        if heard := payloads(frames):
+            assert not any("errors" in one for one in heard), f"{document.text} gives errors: {heard} {walk.faults}"
+            return Listening(coordinate, document, variables, heard)
     raise AssertionError(
         f"{coordinate}: no event and no arguments made it tell anything; say a value in VALUES of "
         f"tests/access/values.py, as {coordinate}(argument:). Last frames: {frames}"
@@ -65,6 +65,12 @@ async def _accepted(walk: Walk, coordinate: str) -> Listening:
 
 def payloads(frames: list[Frame]) -> list[Answer]:
     return [frame["payload"] for frame in frames if frame["type"] == "next"]
+
+
+def told(frames: list[Frame]) -> list[Answer]:
+    """The events, and as an answer of its own the error that it ended with, if any."""
+    ended = [{"errors": frame["payload"]} for frame in frames if frame["type"] == "error"]
+    return [*payloads(frames), *ended]
 
 
 async def listen(walk: Walk, document: Document, variables: Mapping[str, Any], *members: Member) -> list[Frame]:

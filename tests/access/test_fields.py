@@ -8,6 +8,7 @@ import pytest
 from tests.access import arguments, policies, values
 from tests.access.arguments import NOBODY, Argued, elsewhere
 from tests.access.canaries import object_id, owner_of
+from tests.access.conftest import nothing
 from tests.access.documents import Document, Pick
 from tests.access.doors import Door
 from tests.access.graph import GRAPH
@@ -27,12 +28,6 @@ def test_every_field_of_the_schema_is_asked_for(
     assert not missing, "no document of the proof asks for these"
     never = set(GRAPH.objects) - set(objects) - {"Query", "Mutation"}
     assert not never, "no object of these types was ever answered: give them one in FORMATS of tests/access/canaries.py"
-
-
-def nothing(found: Sequence[str]) -> None:
-    """Fails showing the first of what was found."""
-    shown = "\n".join(found[:12])
-    assert not found, f"{len(found)} breaches of access, the first:\n{shown}"
 
 
 async def test_a_contact_is_told_what_its_rights_allow_and_nothing_else_over_http(

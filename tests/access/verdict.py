@@ -18,6 +18,9 @@ Path = tuple[str | int, ...]
 _NULLED = object()
 """Null where null is not allowed: the object around it is null."""
 
+REFUSED = [{"code": "FORBIDDEN", "message": "", "field": None, "blockers": []}]
+"""The userErrors of a refused mutation."""
+
 
 class Problem(NamedTuple):
     """What is wrong, and where in the answer; nowhere in particular for what is found in its text."""
@@ -59,8 +62,11 @@ class Judge:
         nulled = False
         for pick in picks:
             there = (*path, pick.key)
-            if self._refuses(pick.coordinate, resource, there):
-                told: Any = _NULLED if isinstance(pick.type, GraphQLNonNull) else None
+            if self._refuses_change(pick.coordinate):
+                told: Any = {field: None for field in (p.key for p in next(iter(pick.inside.values())))}
+                told["userErrors"] = REFUSED
+            elif self._refuses(pick.coordinate, resource, there):
+                told = _NULLED if isinstance(pick.type, GraphQLNonNull) else None
             elif pick.inside or value[pick.key] is None:
                 told = self._value(pick, pick.type, value[pick.key], resource, there)
             else:
@@ -69,13 +75,19 @@ class Judge:
             made[pick.key] = told
         return _NULLED if nulled else made
 
+    def _refuses_change(self, coordinate: str) -> bool:
+        """A mutation is refused before it begins, and its answer says so."""
+        rule = GRAPH.rules[coordinate]
+        denied = coordinate in self._policy.denied
+        return coordinate.startswith("Mutation.") and (denied or not self._policy.holds(rule.permission))
+
     def _refuses(self, coordinate: str, resource: str | None, path: Path) -> bool:
         rule = GRAPH.rules[coordinate]
+        if coordinate.startswith(("Mutation.", "Subscription.")):
+            return False  # decided before anything is told
         if coordinate in self._policy.denied:
             self._verdict.refused[path] = (coordinate, None)
             return True
-        if coordinate.startswith(("Mutation.", "Subscription.")):
-            return False  # decided before anything is told
         if not self._policy.holds(rule.permission, resource):
             self._verdict.refused[path] = (coordinate, rule.permission)
             return True
@@ -137,7 +149,8 @@ def problems(
     """
     text = json.dumps(answer, ensure_ascii=False)
     found = canaries.found(text)
-    yield from _unguarded(found, policy, canaries)
+    if not document.probing:
+        yield from _unguarded(found, policy, canaries)
     refusable = any(c in policy.denied or not policy.holds(GRAPH.rules[c].permission, "") for c in document.coordinates)
     if answer == full and not refusable:
         return
@@ -194,7 +207,10 @@ def _difference(
             yield from same(pick, expected[pick.key], actual[pick.key], (*path, pick.key))
 
     def same(pick: Pick, expected: Any, actual: Any, path: Path) -> Iterator[Problem]:
-        if expected is None or actual is None:
+        if expected is REFUSED:
+            if [error.get("code") for error in actual] != ["FORBIDDEN"]:
+                yield Problem(f"the mutation is not refused: {json.dumps(actual)[:200]}", path)
+        elif expected is None or actual is None:
             if actual is not None and not all(_of_the_grants(t, policy) for t in canaries.found(json.dumps(actual)) or "-"):
                 yield Problem(f"{pick.coordinate} is shown, but may not be: {json.dumps(actual)[:200]}", path)
             elif expected is not None and actual is None:
@@ -221,4 +237,4 @@ def _difference(
 def described(document: Document, policy: Policy, door: str, problem: Problem) -> str:
     """A problem for people: where, for whom, by which way, and a document that shows it."""
     shown = document.narrowed(problem.path)
-    return f"{door}, policy {policy.name}: {'.'.join(map(str, problem.path))} {problem.text}\n    {document.name}: {shown.text[:600]}"
+    return f"{door}, policy {policy.name}: {'.'.join(map(str, problem.path))} {problem.text}\n    {document.name[:100]}: {shown.text[:600]}"

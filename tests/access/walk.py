@@ -50,6 +50,10 @@ class Walk:
     """(document's text, variables) -> what somebody with every right is told."""
     faults: list[str] = field(default_factory=list)
     """What went wrong inside the gateway since the last question."""
+    full_inside: dict[str, Answer] = field(default_factory=dict)
+    """The same in process."""
+    sound: set[tuple[str, str]] = field(default_factory=set)
+    """(document's text, policy's name): with the rules as they are nothing is wrong with it in process."""
     given: dict[str, str] = field(default_factory=dict)
     """Coordinate -> its arguments as written, of fields that need an id."""
     _leading: dict[str, tuple[list[Document], Document | None]] = field(default_factory=dict)
@@ -116,6 +120,13 @@ class Walk:
                 "If the gateway cannot read a stand-in's value, say what it can read in FORMATS of tests/access/canaries.py."
             )
             self.full[key] = answer
+        return self.full[key]
+
+    async def full_change(self, bundle: Any) -> Answer:
+        """What somebody with every right is told of mutations. Their userErrors are the stand-ins' own."""
+        key = (bundle.document.text, json.dumps(bundle.variables))
+        if key not in self.full:
+            self.full[key] = await self.http.ask(bundle.document, Member(OWN, policies.ALL), **bundle.variables)
         return self.full[key]
 
     def _learn(self, account: int, document: Document, answer: Answer) -> None:
@@ -220,8 +231,9 @@ class Walk:
             real = [Document(f"{type_} {i}", group) for i, group in enumerate(split(picks), 1)]
             probe: Document | None = None
             if type_ != "Query":
-                [asked] = along(self.ways["Account"], Pick(f"Account.{PROBE}{type_}", "", {type_: tuple(fields)}))
-                probe = Document(f"{type_} by itself", (asked,))
+                # Each field through a probe of its own, so that one that is refused does not take the others with it.
+                probes = (Pick(f"Account.{PROBE}{type_}", "", {type_: (one,)}, one.name) for one in fields)
+                probe = Document(f"{type_} by itself", along(self.ways["Account"], *probes))
             self._leading[type_] = real, probe
         return self._leading[type_]
 
@@ -238,6 +250,12 @@ class Walk:
     @cached_property
     def _prepared(self) -> Documents:
         return Documents(*self._probing)
+
+    async def told_inside(self, document: Document) -> Answer:
+        """What somebody with every right is told in process, where the probes are."""
+        if document.text not in self.full_inside:
+            self.full_inside[document.text] = await self.inside().ask(document, Member(OWN, policies.ALL))
+        return self.full_inside[document.text]
 
     async def judge(
         self, door: Door, document: Document, policy: Policy, full: Answer | None = None, **variables: Any
