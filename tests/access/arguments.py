@@ -3,7 +3,7 @@ belongs to another."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphql import get_named_type
@@ -95,23 +95,35 @@ def document(walk: Walk, argued: Argued) -> Document:
 
 def elsewhere(walk: Walk, argued: Argued, account: int) -> Argued | None:
     """The same with a value of another account, or of nobody's; None for an argument whose value belongs to no account."""
-    value = _theirs(GRAPH.field(argued.coordinate).args[argued.argument].type, argued.given[argued.argument], walk, account)
-    if value == argued.given[argued.argument]:
-        return None
-    return argued._replace(given={**argued.given, argued.argument: value})
+    text = next(t for t, s in walk.services.canaries.sources.items() if s.account == FOREIGN and t.startswith("canary:"))
+
+    def theirs(type_: str, value: Any) -> Any:
+        if type_ == "ID":
+            return their_id(value, account)
+        return text if is_text(type_, value) else value
+
+    return exchanged(argued, theirs)
 
 
-def _theirs(type_: Any, value: Any, walk: Walk, account: int) -> Any:
-    named = get_named_type(type_)
-    if isinstance(value, list):
-        return [_theirs(named, one, walk, account) for one in value]
-    if isinstance(value, dict):
-        return {name: _theirs(named.fields[name].type, one, walk, account) for name, one in value.items()}
-    if named.name == "ID":
-        return their_id(value, account)
-    if named.name in {"String", "DomainName"} and value not in values.VALUES.values():
-        return next(t for t, s in walk.services.canaries.sources.items() if s.account == FOREIGN and t.startswith("canary:"))
-    return value
+def is_text(type_: str, value: Any) -> bool:
+    """Whether an argument's value is a text that could be any other."""
+    return type_ in {"String", "DomainName"} and value not in values.VALUES.values()
+
+
+def exchanged(argued: Argued, exchange: Callable[[str, Any], Any]) -> Argued | None:
+    """The same with other values of scalars, by (scalar, value); None where none of them is another."""
+
+    def put(type_: Any, value: Any) -> Any:
+        named = get_named_type(type_)
+        if isinstance(value, list):
+            return [put(named, one) for one in value]
+        if isinstance(value, dict) and named.name != "JSON":
+            return {name: put(named.fields[name].type, one) for name, one in value.items()}
+        return exchange(named.name, value)
+
+    value = argued.given[argued.argument]
+    other = put(GRAPH.field(argued.coordinate).args[argued.argument].type, value)
+    return argued._replace(given={**argued.given, argued.argument: other}) if other != value else None
 
 
 def their_id(id_: str, account: int) -> str:

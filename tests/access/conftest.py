@@ -11,10 +11,12 @@ import uvicorn
 from gateway import app
 from gateway.limits import MAX_BODY
 from gateway.settings import SERVICES, Settings
-from tests.access import arguments, listening, mutations
+from deploy.stack import Stack
+from tests.access import arguments, holdings, listening, mutations
 from tests.access.arguments import Argued
 from tests.access.documents import Document
 from tests.access.doors import OverHttp, OverWebSocket
+from tests.access.holdings import Holdings
 from tests.access.listening import Listening
 from tests.access.mutations import Change
 from tests.access.policies import ALL
@@ -57,7 +59,9 @@ async def walk() -> AsyncIterator[Walk]:
         await asyncio.sleep(0.01)
     try:
         async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-            walk = Walk(services, application.state.gateway, OverHttp(http, services), OverWebSocket(f"127.0.0.1:{port}", services))
+            over_websocket = OverWebSocket(f"ws://127.0.0.1:{port}/graphql", services.credential)
+            doors = (OverHttp(http, services.credential), over_websocket)
+            walk = Walk(services, application.state.gateway, *doors)
             await walk.begin()
             yield walk
     finally:
@@ -102,3 +106,9 @@ async def objects(
             if foreign := arguments.elsewhere(walk, one, FOREIGN):
                 await walk.http.ask(arguments.document(walk, foreign), Member(OWN, ALL))
     return walk.objects
+
+
+@pytest.fixture(scope="session")
+async def held(stack: Stack) -> Mapping[str, Holdings]:
+    """What each account of the running stack holds, by the account's id."""
+    return await holdings.of_accounts({name: stack.database_url(name) for name in SERVICES})

@@ -4,7 +4,7 @@ import asyncio
 import copy
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 import httpx
 import websockets
 from graphql import ExecutionResult, GraphQLField, GraphQLObjectType, GraphQLSchema
+from websockets.typing import Subprotocol
 
 from gateway import schema
 from gateway.access import PUBLIC, Policies, Table
@@ -22,6 +23,7 @@ from gateway.errors import Problem, problem_json
 from gateway.events import Happening
 from gateway.execution import Engine
 from gateway.over_http import body_of
+from gateway.over_websocket import PROTOCOL
 from gateway.service import Gateway
 from gateway.sessions import Member as SessionMember
 from gateway.sessions import Session
@@ -43,17 +45,15 @@ class Door(Protocol):
 @dataclass
 class OverHttp:
     http: httpx.AsyncClient
-    services: Services
+    credential: Callable[..., str]
+    """The bearer token of somebody with these memberships."""
     name: str = "HTTP"
 
     async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
         answer = await self.http.post(
             "/graphql",
-            content=json.dumps({"query": document.text, "variables": variables}),
-            headers={
-                "Authorization": f"Bearer {self.services.credential(*members)}",
-                "Content-Type": "application/json",
-            },
+            json={"query": document.text, "variables": variables},
+            headers={"Authorization": f"Bearer {self.credential(*members)}"},
         )
         return dict(answer.json())
 
@@ -84,34 +84,28 @@ class Socket:
 
 @dataclass
 class OverWebSocket:
-    """Keeps a socket open for each person."""
+    """A socket for each question."""
 
-    address: str
-    services: Services
+    url: str
+    credential: Callable[..., str]
     name: str = "WebSocket"
-    _open: dict[str, tuple[Any, Socket]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def socket(self, *members: Member) -> AsyncIterator[Socket]:
-        async with websockets.connect(
-            f"ws://{self.address}/graphql", subprotocols=["graphql-transport-ws"], max_size=None, compression=None
-        ) as connection:  # type: ignore[arg-type]
-            await self._introduce(connection, members)
+        """A socket of somebody with these memberships, introduced."""
+        async with websockets.connect(self.url, subprotocols=[Subprotocol(PROTOCOL)], max_size=None, compression=None) as connection:
+            payload = {"Authorization": f"Bearer {self.credential(*members)}"}
+            await connection.send(json.dumps({"type": "connection_init", "payload": payload}))
+            acknowledged = json.loads(await connection.recv())
+            assert acknowledged == {"type": "connection_ack"}, acknowledged
             yield Socket(connection)
-
-    async def _introduce(self, connection: Any, members: tuple[Member, ...]) -> None:
-        bearer = f"Bearer {self.services.credential(*members)}"
-        await connection.send(json.dumps({"type": "connection_init", "payload": {"Authorization": bearer}}))
-        acknowledged = json.loads(await connection.recv())
-        assert acknowledged == {"type": "connection_ack"}, acknowledged
 
     async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
         async with self.socket(*members) as socket:
-            frames = await socket.frames(await socket.subscribe(document, **variables))
-        if frames[0]["type"] == "error":
-            return {"errors": frames[0]["payload"]}
-        [first, last] = frames
-        assert last["type"] == "complete", last
+            [first, *more] = await socket.frames(await socket.subscribe(document, **variables))
+        if first["type"] == "error":
+            return {"errors": first["payload"]}
+        assert [frame["type"] for frame in more] == ["complete"], more
         return dict(first["payload"])
 
 

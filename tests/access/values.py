@@ -132,4 +132,4 @@ def literal(value: Any) -> str:
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{k}: {literal(v)}' for k, v in value.items())}}}"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
