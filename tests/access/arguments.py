@@ -10,14 +10,12 @@ from graphql import get_named_type
 
 from gateway.context import global_id, read_id
 from gateway.errors import Problem
-
 from tests.access import policies, values
 from tests.access.canaries import account_id, object_id, owner_of
 from tests.access.documents import Document, Pick, split
 from tests.access.graph import GRAPH
 from tests.access.standins import Member
 from tests.access.walk import FOREIGN, OWN, Step, Walk, along
-
 
 NOBODY = 9999
 """An account that does not exist."""
@@ -95,7 +93,9 @@ def document(walk: Walk, argued: Argued) -> Document:
 
 def elsewhere(walk: Walk, argued: Argued, account: int) -> Argued | None:
     """The same with a value of another account, or of nobody's; None for an argument whose value belongs to no account."""
-    text = next(t for t, s in walk.services.canaries.sources.items() if s.account == FOREIGN and t.startswith("canary:"))
+    text = next(
+        t for t, s in walk.services.canaries.sources.items() if s.account == FOREIGN and t.startswith("canary:")
+    )
 
     def theirs(type_: str, value: Any) -> Any:
         if type_ == "ID":

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -118,7 +118,7 @@ class Canaries:
     def fill(self, message: Message, source: Source, index: int = 1, salt: str = "", depth: int = 0) -> None:
         """Sets every field, but of alternatives (oneof) the first."""
         alternatives: set[str] = set()
-        for field in message.DESCRIPTOR.fields:
+        for field in cast(Descriptor, message.DESCRIPTOR).fields:
             oneof = field.containing_oneof
             if oneof is not None and len(oneof.fields) > 1:
                 if oneof.name in alternatives:
@@ -128,12 +128,13 @@ class Canaries:
             self._set(message, field, source._replace(path=path), index, f"{salt}/{field.name}", depth)
         self._point(message, source, index)
 
-    def _set(
-        self, message: Message, field: FieldDescriptor, source: Source, index: int, salt: str, depth: int
-    ) -> None:
+    def _set(self, message: Message, field: FieldDescriptor, source: Source, index: int, salt: str, depth: int) -> None:
         of = field.message_type
         if of is not None and of.GetOptions().map_entry:
-            if of.fields_by_name["value"].message_type is None and of.fields_by_name["key"].cpp_type == of.fields[0].CPPTYPE_STRING:
+            if (
+                of.fields_by_name["value"].message_type is None
+                and of.fields_by_name["key"].cpp_type == of.fields[0].CPPTYPE_STRING
+            ):
                 at = Place(source, index, of.fields_by_name["value"], salt)
                 getattr(message, field.name)["canary"] = self._scalar(at)
             return
@@ -153,7 +154,9 @@ class Canaries:
         message.SetInParent()
         if isinstance(message, Timestamp):
             number = Place(source, index, message.DESCRIPTOR.fields[0], salt).number
-            message.seconds = 2_300_000_000 + number  # the years 2074 to 2110: nothing has run out, nothing is a day above
+            message.seconds = (
+                2_300_000_000 + number
+            )  # the years 2074 to 2110: nothing has run out, nothing is a day above
             self.sources[message.ToJsonString()] = source
         elif message.DESCRIPTOR.full_name.startswith("portico."):
             self.fill(message, source, index, salt, depth + 1)
@@ -161,7 +164,9 @@ class Canaries:
     def _scalar(self, at: Place) -> Any:
         field = at.field
         formatted = format_of(field) if field.enum_type is None else None
-        if formatted is not None and (isinstance(value := formatted(at), str) == (field.cpp_type == field.CPPTYPE_STRING)):
+        if formatted is not None and (
+            isinstance(value := formatted(at), str) == (field.cpp_type == field.CPPTYPE_STRING)
+        ):
             if isinstance(value, str) and field.name.rpartition("_")[2] in {"on", "json"}:
                 self.sources[value if at.text not in value else at.text] = at.source
             return value

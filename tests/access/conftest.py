@@ -8,10 +8,10 @@ import httpx
 import pytest
 import uvicorn
 
+from deploy.stack import Stack
 from gateway import app
 from gateway.limits import MAX_BODY
 from gateway.settings import SERVICES, Settings
-from deploy.stack import Stack
 from tests.access import arguments, holdings, listening, mutations
 from tests.access.arguments import Argued
 from tests.access.documents import Document

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
+from weakref import WeakKeyDictionary
 
 import httpx
 import websockets
@@ -18,7 +19,8 @@ from gateway import schema
 from gateway.access import PUBLIC, Policies, Table
 from gateway.clients import Calls
 from gateway.context import NodeKind, Request
-from gateway.documents import Documents
+from gateway.documents import Document as Prepared
+from gateway.documents import Documents, Operation
 from gateway.errors import Problem, problem_json
 from gateway.events import Happening
 from gateway.execution import Engine
@@ -93,7 +95,9 @@ class OverWebSocket:
     @asynccontextmanager
     async def socket(self, *members: Member) -> AsyncIterator[Socket]:
         """A socket of somebody with these memberships, introduced."""
-        async with websockets.connect(self.url, subprotocols=[Subprotocol(PROTOCOL)], max_size=None, compression=None) as connection:
+        async with websockets.connect(
+            self.url, subprotocols=[Subprotocol(PROTOCOL)], max_size=None, compression=None
+        ) as connection:
             payload = {"Authorization": f"Bearer {self.credential(*members)}"}
             await connection.send(json.dumps({"type": "connection_init", "payload": payload}))
             acknowledged = json.loads(await connection.recv())
@@ -159,7 +163,7 @@ class Inside:
     table: Table
     nodes: Mapping[str, NodeKind] = field(default_factory=lambda: schema.NODES)
     documents: Documents | None = None
-    """Those of a table with the same coordinates, to prepare nothing twice."""
+    """Those of the same schema with other rules, to prepare nothing twice."""
     name: str = "in process"
 
     def __post_init__(self) -> None:
@@ -174,17 +178,22 @@ class Inside:
         request.nodes = self.nodes
         return request
 
-    async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
+    def _prepared(self, document: Document) -> tuple[Prepared, Operation]:
         prepared = self._documents.prepare(document.text)
-        result = await self._engine.run(prepared, prepared.operation(None), variables, self.request(*members))
+        operation = prepared.operation(None)
+        known = all(coordinate in self.table for coordinate in operation.coordinates)
+        return prepared, replace(operation, known=known, verdicts=WeakKeyDictionary())
+
+    async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
+        prepared, operation = self._prepared(document)
+        result = await self._engine.run(prepared, operation, variables, self.request(*members))
         return _told(body_of(result.data, result.errors, "en"))
 
     async def listen(
         self, document: Document, variables: Mapping[str, Any], events: Iterable[Any], *members: Member
     ) -> list[Answer]:
         """What a subscription tells while events happen; an answer without data is how it ended, if it was refused."""
-        prepared = self._documents.prepare(document.text)
-        operation, hub = prepared.operation(None), self.gateway.hub
+        (prepared, operation), hub = self._prepared(document), self.gateway.hub
         stream = await self._engine.subscribe(prepared, operation, variables, self.request(*members))
         if isinstance(stream, ExecutionResult):
             return [_told(body_of(None, stream.errors, "en"))]

@@ -83,7 +83,8 @@ class Graph:
 
     def field(self, coordinate: str) -> GraphQLField:
         name, _, field = coordinate.partition(".")
-        return self.objects[name].fields[field]
+        found: GraphQLField = self.objects[name].fields[field]
+        return found
 
     def possible(self, one: GraphQLField) -> tuple[str, ...]:
         """The object types that a field's objects can be of; none for a leaf."""
@@ -99,9 +100,10 @@ class Graph:
 
 
 def _rule(type_: str, field: str, one: GraphQLField) -> Rule:
-    directives = [d for d in (one.ast_node.directives if one.ast_node else ()) if d.name.value == "access"]
+    printed = (one.ast_node.directives if one.ast_node else None) or ()
+    directives = [directive for directive in printed if directive.name.value == "access"]
     assert len(directives) == 1, f"{type_}.{field} prints no @access: run `make schema`"
-    [(name, value)] = [(a.name.value, value_from_ast_untyped(a.value)) for a in directives[0].arguments]
+    [(name, value)] = [(a.name.value, value_from_ast_untyped(a.value)) for a in directives[0].arguments or ()]
     if name == "permission":
         return Rule(str(value).lower().replace("_", ".", 1), "permission")
     assert value is True, f"{type_}.{field}: @access({name}: {value})"

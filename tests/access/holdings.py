@@ -112,7 +112,10 @@ async def _rows(service: str, url: str) -> list[_Row]:
         tables = [r[0] for r in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         references = await connection.fetch(_COLUMNS)
         rows = {
-            table: [_Row(service, table, json.loads(r[0])) for r in await connection.fetch(f"SELECT to_jsonb(t) FROM {table} t")]
+            table: [
+                _Row(service, table, json.loads(r[0]))
+                for r in await connection.fetch(f"SELECT to_jsonb(t) FROM {table} t")
+            ]
             for table in tables
         }
     finally:

@@ -33,10 +33,7 @@ class Listening:
 
 async def every(walk: Walk) -> list[Listening]:
     """All subscriptions. Fails naming one whose arguments the proof cannot make, or that tells nothing."""
-    found: list[Listening] = []
-    for name in GRAPH.objects["Subscription"].fields if "Subscription" in GRAPH.objects else ():
-        found.append(await _accepted(walk, f"Subscription.{name}"))
-    return found
+    return [await _accepted(walk, f"Subscription.{name}") for name in GRAPH.fields("Subscription")]
 
 
 async def _accepted(walk: Walk, coordinate: str) -> Listening:

@@ -8,7 +8,6 @@ from typing import Any
 
 from gateway import limits
 from tests.access import policies, values
-from tests.access.arguments import ids_in
 from tests.access.documents import Document, Pick, Size
 from tests.access.graph import GRAPH
 from tests.access.policies import Policy
@@ -38,9 +37,7 @@ def _declares(coordinate: str, prefix: str = "") -> str:
 
 async def every(walk: Walk) -> list[Change]:
     """All mutations. Fails naming one whose input the proof cannot make."""
-    if "Mutation" not in GRAPH.objects:
-        return []
-    return [await _accepted(walk, f"Mutation.{name}") for name in GRAPH.objects["Mutation"].fields]
+    return [await _accepted(walk, f"Mutation.{name}") for name in GRAPH.fields("Mutation")]
 
 
 async def _accepted(walk: Walk, coordinate: str) -> Change:
@@ -97,7 +94,9 @@ def bundles(changes: Sequence[Change]) -> Iterator[Bundle]:
 
 
 def _bundle(group: Sequence[Change]) -> Bundle:
-    picks, declares, variables = [], [], {}
+    picks: list[Pick] = []
+    declares: list[str] = []
+    variables: dict[str, Any] = {}
     for i, change in enumerate(group):
         names = list(GRAPH.field(change.coordinate).args)
         written = f"({', '.join(f'{name}: $m{i}_{name}' for name in names)})"

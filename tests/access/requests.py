@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -43,7 +43,7 @@ def _rules(field: FieldDescriptor) -> Any:
 
 
 def _fill(message: Message, ids: tuple[str, ...]) -> None:
-    for field in message.DESCRIPTOR.fields:
+    for field in cast(Descriptor, message.DESCRIPTOR).fields:
         asked = _rules(field)
         holds_ids = asked.uuid or (field.message_type is not None and any(id_fields(field.message_type)))
         if not asked.required and not (holds_ids and ids):

@@ -41,8 +41,7 @@ def declared() -> tuple[Declared, ...]:
             answering = [kind for kind in base.__subclasses__() if kind.__module__.startswith("services.")]
             assert answering, f"no class of a service answers {service.full_name}"
             for kind in answering:
-                for method in service.methods:
-                    found.append(_declared(kind, f"/{service.full_name}/{method.name}"))
+                found += [_declared(kind, f"/{service.full_name}/{method.name}") for method in service.methods]
     return tuple(found)
 
 

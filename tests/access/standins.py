@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf import message_factory
@@ -50,7 +50,11 @@ def event_classes() -> tuple[type[Message], ...]:
         if name == "events_pb2" or module.__name__ == "portico.common.v1.common_pb2":
             for descriptor in module.DESCRIPTOR.message_types_by_name.values():
                 fields = set(descriptor.fields_by_name)
-                if name == "events_pb2" or {"account_id", "occurred_at"} <= fields or {"account_id", "service"} <= fields:
+                if (
+                    name == "events_pb2"
+                    or {"account_id", "occurred_at"} <= fields
+                    or {"account_id", "service"} <= fields
+                ):
                     found.append(message_factory.GetMessageClass(descriptor))
     return tuple(found)
 
@@ -200,8 +204,8 @@ def batch_of(method: MethodDescriptor) -> tuple[FieldDescriptor, str] | None:
     lists = [f for f in method.output_type.fields if f.is_repeated and f.message_type is not None]
     if len(asked) != 1 or len(lists) != 1:
         return None
-    own: Descriptor = lists[0].message_type
-    key = next((k for k in (asked[0].name.removesuffix("s"), "id") if k in own.fields_by_name), None)
+    own = {field.name for field in cast(Descriptor, lists[0].message_type).fields}
+    key = next((k for k in (asked[0].name.removesuffix("s"), "id") if k in own), None)
     return (lists[0], key) if key else None
 
 

@@ -73,7 +73,9 @@ async def test_a_mutation_finds_nothing_of_another_account(walk: Walk, changes: 
 def _foreign(walk: Walk, text: str, sent: str) -> list[str]:
     canaries = walk.services.canaries
     found = canaries.found(text) - canaries.found(f'"{sent}"')
-    accounts = {t: canaries.sources[t].account if t in canaries.sources else owner_of(t.rpartition(":")[2]) for t in found}
+    accounts = {
+        t: canaries.sources[t].account if t in canaries.sources else owner_of(t.rpartition(":")[2]) for t in found
+    }
     return [token for token, account in accounts.items() if account == FOREIGN]
 
 

@@ -27,7 +27,7 @@ from services.chassis.actor import Actor, Grant
 from tests.access.graph import GRAPH
 from tests.access.holdings import Holdings
 from tests.access.requests import id_fields, valid
-from tests.access.servicers import PUBLIC, SIGNED_IN, Declared, declared
+from tests.access.servicers import PUBLIC, Declared, declared
 from tests.access.standins import methods
 
 # The one list by hand: what needs no actor, and why. Whoever adds to it says why nobody has to be anybody to call it.
@@ -56,7 +56,7 @@ class Direct:
 
     async def call(self, one: Declared, token: str | None, request: Message | None = None) -> Message:
         method = methods()[one.method]
-        ask = self._channels[one.service].unary_unary(
+        ask: Any = self._channels[one.service].unary_unary(
             one.method,
             request_serializer=lambda m: m.SerializeToString(),
             response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
@@ -145,7 +145,9 @@ def forged(who: Actor, key: OKPKey) -> dict[str, str | None]:
     claims = json.loads(_decoded(good.split(".")[1]))
 
     def again(**other: Any) -> str:
-        return jwt.encode({"alg": "Ed25519", "kid": key.kid or key.thumbprint()}, {**claims, **other}, key, algorithms=["Ed25519"])
+        return jwt.encode(
+            {"alg": "Ed25519", "kid": key.kid or key.thumbprint()}, {**claims, **other}, key, algorithms=["Ed25519"]
+        )
 
     head, body, signature = good.split(".")
     return {

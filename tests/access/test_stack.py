@@ -1,7 +1,7 @@
 """The running stack with the demo's real data: somebody with every right in one account asks for everything of another."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,13 +18,12 @@ from tests.access.graph import GRAPH
 from tests.access.holdings import Holdings
 from tests.access.mutations import Change
 from tests.access.walk import Walk
-from tests.flows.conftest import portal  # noqa: F401  # the fixture
 from tests.flows.portal import Portal
 
 Doors = Sequence[OverHttp | OverWebSocket]
 
 
-def doors(portal: Portal, who: str) -> Doors:  # noqa: F811
+def doors(portal: Portal, who: str) -> Doors:
     """How somebody of the demo asks: over HTTP, and over WebSocket."""
     token = portal.person(who).token
     address = portal.stack.url.replace("http", "ws", 1)
@@ -32,7 +31,14 @@ def doors(portal: Portal, who: str) -> Doors:  # noqa: F811
 
 
 @pytest.fixture(scope="session")
-async def annas(portal: Portal, walk: Walk) -> list[Answer]:  # noqa: F811
+async def portal(stack: Stack) -> AsyncIterator[Portal]:
+    portal = Portal(stack)
+    yield portal
+    await portal.close()
+
+
+@pytest.fixture(scope="session")
+async def annas(portal: Portal, walk: Walk) -> list[Answer]:
     """All that Minta's owner is told of Minta."""
     return [await doors(portal, "anna")[0].ask(document) for document in walk.lists]
 
@@ -59,7 +65,9 @@ async def test_what_is_watched_for_is_told_to_its_owner(annas: list[Answer], hel
 
 
 async def test_nothing_of_another_account_is_among_ones_own(
-    portal: Portal, walk: Walk, held: Mapping[str, Holdings]  # noqa: F811
+    portal: Portal,
+    walk: Walk,
+    held: Mapping[str, Holdings],
 ) -> None:
     minta, masik = held[str(MINTA.id)], held[str(MASIK.id)]
     for door in doors(portal, "david"):
@@ -72,7 +80,10 @@ async def test_nothing_of_another_account_is_among_ones_own(
 
 
 async def test_nothing_of_another_account_is_found_by_id(
-    portal: Portal, walk: Walk, annas: list[Answer], held: Mapping[str, Holdings]  # noqa: F811
+    portal: Portal,
+    walk: Walk,
+    annas: list[Answer],
+    held: Mapping[str, Holdings],
 ) -> None:
     """By every id that the owner was shown, and by every uuid of the databases as an id of every type."""
     minta = held[str(MINTA.id)]
@@ -93,16 +104,16 @@ async def test_nothing_of_another_account_is_found_by_id(
 
 
 async def test_nothing_of_another_account_is_found_by_searching(
-    portal: Portal, walk: Walk, argued: list[Argued], held: Mapping[str, Holdings]  # noqa: F811
+    portal: Portal,
+    walk: Walk,
+    argued: list[Argued],
+    held: Mapping[str, Holdings],
 ) -> None:
     """Every text argument of every field, with a text from every column of the databases."""
     minta = held[str(MINTA.id)]
     assert len(minta.samples) > 20
     searches = [
-        searched
-        for text in minta.samples
-        for one in argued
-        if (searched := _with_text(one, text[:90])) is not None
+        searched for text in minta.samples for one in argued if (searched := _with_text(one, text[:90])) is not None
     ]
     over_http, over_websocket = doors(portal, "david")
     documents = list(arguments.documents("searches", searches, walk))
@@ -133,7 +144,11 @@ def _leaves(picks: Sequence[Pick], value: Any) -> Iterator[tuple[Pick, Any]]:
 
 
 async def test_a_page_after_another_accounts_cursor_is_of_ones_own(
-    portal: Portal, walk: Walk, argued: list[Argued], annas: list[Answer], held: Mapping[str, Holdings]  # noqa: F811
+    portal: Portal,
+    walk: Walk,
+    argued: list[Argued],
+    annas: list[Answer],
+    held: Mapping[str, Holdings],
 ) -> None:
     minta = held[str(MINTA.id)]
     cursors = sorted(set(_cursors(annas)))
@@ -162,7 +177,11 @@ def _cursors(told: Any) -> Iterator[str]:
 
 
 async def test_no_mutation_reaches_what_belongs_to_another_account(
-    stack: Stack, portal: Portal, changes: list[Change], annas: list[Answer], held: Mapping[str, Holdings]  # noqa: F811
+    stack: Stack,
+    portal: Portal,
+    changes: list[Change],
+    annas: list[Answer],
+    held: Mapping[str, Holdings],
 ) -> None:
     minta = held[str(MINTA.id)]
     own = {read_id(id_, "").type: id_ for id_ in ids_of(annas)}

@@ -3,6 +3,7 @@ knows which (an ID may have to be a domain's)."""
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -70,7 +71,9 @@ def guesses(type_: Any, name: str, where: str, ids: Ids, hint: str = "") -> Iter
     elif type_.name == "ID":
         yield from _ids(name, ids, hint)
     else:
-        assert type_.name in SCALARS, f"{where}: the proof has no value of the scalar {type_.name}; add one to SCALARS in {__file__}"
+        assert type_.name in SCALARS, (
+            f"{where}: the proof has no value of the scalar {type_.name}; add one to SCALARS in {__file__}"
+        )
         yield SCALARS[type_.name]
 
 
@@ -133,3 +136,12 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{k}: {literal(v)}' for k, v in value.items())}}}"
     return json.dumps(value, ensure_ascii=False)
+
+
+@cache
+def plain_arguments(coordinate: str) -> str | None:
+    """The arguments that a field needs, where they can be said without asking first."""
+    needed = required(coordinate)
+    if any(takes_id(one) for one in needed.values()):
+        return None
+    return written({name: some(coordinate, name, {}) for name in needed})

@@ -18,7 +18,7 @@ Path = tuple[str | int, ...]
 _NULLED = object()
 """Null where null is not allowed: the object around it is null."""
 
-REFUSED = [{"code": "FORBIDDEN", "message": "", "field": None, "blockers": []}]
+REFUSED: list[dict[str, object]] = [{"code": "FORBIDDEN", "message": "", "field": None, "blockers": []}]
 """The userErrors of a refused mutation."""
 
 
@@ -63,7 +63,7 @@ class Judge:
         for pick in picks:
             there = (*path, pick.key)
             if self._refuses_change(pick.coordinate):
-                told: Any = {field: None for field in (p.key for p in next(iter(pick.inside.values())))}
+                told: Any = dict.fromkeys(p.key for p in next(iter(pick.inside.values())))
                 told["userErrors"] = REFUSED
             elif self._refuses(pick.coordinate, resource, there):
                 told = _NULLED if isinstance(pick.type, GraphQLNonNull) else None
@@ -211,7 +211,9 @@ def _difference(
             if [error.get("code") for error in actual] != ["FORBIDDEN"]:
                 yield Problem(f"the mutation is not refused: {json.dumps(actual)[:200]}", path)
         elif expected is None or actual is None:
-            if actual is not None and not all(_of_the_grants(t, policy) for t in canaries.found(json.dumps(actual)) or "-"):
+            if actual is not None and not all(
+                _of_the_grants(t, policy) for t in canaries.found(json.dumps(actual)) or "-"
+            ):
                 yield Problem(f"{pick.coordinate} is shown, but may not be: {json.dumps(actual)[:200]}", path)
             elif expected is not None and actual is None:
                 yield Problem(f"{pick.coordinate} is allowed, but null", path)
@@ -236,5 +238,5 @@ def _difference(
 
 def described(document: Document, policy: Policy, door: str, problem: Problem) -> str:
     """A problem for people: where, for whom, by which way, and a document that shows it."""
-    shown = document.narrowed(problem.path)
-    return f"{door}, policy {policy.name}: {'.'.join(map(str, problem.path))} {problem.text}\n    {document.name[:100]}: {shown.text[:600]}"
+    where, shown = ".".join(map(str, problem.path)), document.narrowed(problem.path)
+    return f"{door}, policy {policy.name}: {where} {problem.text}\n    {document.name[:100]}: {shown.text[:600]}"

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
+import pytest
 from graphql import GraphQLSchema
+from graphql.execution import Executor
 
 from gateway import execution
 from gateway.access import Table
@@ -23,6 +25,7 @@ from tests.access.doors import Answer, Door, Inside, OverHttp, OverWebSocket, pr
 from tests.access.graph import GRAPH, PROBE
 from tests.access.policies import Policy
 from tests.access.standins import Member, Services
+from tests.access.values import plain_arguments
 from tests.access.verdict import described, problems
 
 OWN, FOREIGN = 1, 2
@@ -57,14 +60,14 @@ class Walk:
     given: dict[str, str] = field(default_factory=dict)
     """Coordinate -> its arguments as written, of fields that need an id."""
     _leading: dict[str, tuple[list[Document], Document | None]] = field(default_factory=dict)
-    explorer: Explorer = field(default_factory=lambda: Explorer(_plain_arguments))
+    explorer: Explorer = field(default_factory=lambda: Explorer(plain_arguments))
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Keeps an object of every type that the gateway executes, and what it logs as a fault."""
-        objects, faults, plain = self.objects, self.faults, execution.Executor
+        objects, faults = self.objects, self.faults
 
-        class Recorder(plain):  # type: ignore[misc, valid-type]
+        class Recorder(Executor[Any]):
             def execute_field(self, parent_type: Any, source: Any, *more: Any) -> Any:
                 if source is not None and not getattr(source, "refused", False):
                     objects.setdefault(parent_type.name, source)
@@ -77,11 +80,11 @@ class Walk:
 
         handler = Faults()
         logging.getLogger("gateway").addHandler(handler)
-        execution.Executor = Recorder  # type: ignore[misc]
         try:
-            yield
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(execution, "Executor", Recorder)
+                yield
         finally:
-            execution.Executor = plain  # type: ignore[misc]
             logging.getLogger("gateway").removeHandler(handler)
 
     async def begin(self) -> None:
@@ -114,7 +117,10 @@ class Walk:
             self.faults.clear()
             answer = await self.http.ask(document, Member(account, policies.ALL), **variables)
             assert "data" in answer, f"{document.text}\nis refused as a whole: {answer}"
-            errors = "\n".join(f"{'.'.join(map(str, e.get('path', [])))}: {e['message']} {e['extensions']}" for e in answer.get("errors", []))
+            errors = "\n".join(
+                f"{'.'.join(map(str, e.get('path', [])))}: {e['message']} {e['extensions']}"
+                for e in answer.get("errors", [])
+            )
             assert not errors, (
                 f"{document.text}\ngives errors to somebody with every right:\n{errors}\n{self.faults}\n"
                 "If the gateway cannot read a stand-in's value, say what it can read in FORMATS of tests/access/canaries.py."
@@ -180,7 +186,7 @@ class Walk:
             type_ = todo.popleft()
             for name in GRAPH.fields(type_):
                 one = GRAPH.field(coordinate := f"{type_}.{name}")
-                given = _plain_arguments(coordinate)
+                given = plain_arguments(coordinate)
                 for next_ in () if GRAPH.abstract(one) else GRAPH.possible(one):
                     if given is not None and next_ not in found:
                         found[next_] = (*found[type_], (coordinate, given, next_))
@@ -197,7 +203,7 @@ class Walk:
         for coordinate in GRAPH.coordinates:
             one = GRAPH.field(coordinate)
             holder = coordinate.partition(".")[0]
-            given = _plain_arguments(coordinate)
+            given = plain_arguments(coordinate)
             if given is not None and not GRAPH.abstract(one) and type_ in GRAPH.possible(one) and holder in self.ways:
                 yield (*self.ways[holder], (coordinate, given, type_))
         if type_ in GRAPH.nodes and type_ in self.ids[OWN]:
@@ -208,7 +214,7 @@ class Walk:
         found = list(self.explorer.plain(type_))
         for name in GRAPH.fields(type_):
             one = GRAPH.field(coordinate := f"{type_}.{name}")
-            given = _plain_arguments(coordinate)
+            given = plain_arguments(coordinate)
             if given is not None and GRAPH.possible(one) and not GRAPH.abstract(one):
                 [inner] = GRAPH.possible(one)
                 found.append(Pick(coordinate, given, {inner: self.explorer.plain(inner)}))
@@ -224,7 +230,11 @@ class Walk:
         in a field is hardly asked for: the fields themselves are what is looked at."""
         if type_ not in self._leading:
             fields = [
-                Pick(c, self.given.get(c) or _plain_arguments(c) or "", {t: self.thin(t) for t in GRAPH.possible(GRAPH.field(c))})
+                Pick(
+                    c,
+                    self.given.get(c) or plain_arguments(c) or "",
+                    {t: self.thin(t) for t in GRAPH.possible(GRAPH.field(c))},
+                )
                 for c in (f"{type_}.{name}" for name in GRAPH.fields(type_))
             ]
             picks = [p for i, way in enumerate(self._leading_to(type_)) for p in along(way, *fields, root=f"w{i}")]
@@ -241,7 +251,7 @@ class Walk:
         """The engine in this process with probes: some rules changed, one of them removed."""
         core, table = self._probing
         changed = {c: rule for c, rule in {**table, **(changes or {})}.items() if c != without}
-        return Inside(self.gateway, self.services, core, changed, documents=None if without else self._prepared)
+        return Inside(self.gateway, self.services, core, changed, documents=self._prepared)
 
     @cached_property
     def _probing(self) -> tuple[GraphQLSchema, Table]:
@@ -274,15 +284,6 @@ def along(way: Sequence[Step], *picks: Pick, root: str = "") -> tuple[Pick, ...]
     for number, (coordinate, arguments, type_) in enumerate(reversed(way), 1):
         picks = (Pick(coordinate, arguments, {type_: picks}, root if number == len(way) else ""),)
     return picks
-
-
-@cache
-def _plain_arguments(coordinate: str) -> str | None:
-    """The arguments that a field needs, where they can be said without asking first."""
-    needed = values.required(coordinate)
-    if any(values.takes_id(one) for one in needed.values()):
-        return None
-    return values.written({name: values.some(coordinate, name, {}) for name in needed})
 
 
 def _objects(picks: Sequence[Pick], value: Any) -> Iterator[tuple[Pick, Any]]:

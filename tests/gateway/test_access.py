@@ -126,7 +126,9 @@ async def test_a_mutation_without_the_right_is_a_user_error_and_no_call(
 
 
 async def test_what_a_mutation_answers_is_shown_as_far_as_its_account_allows(stand: Stand) -> None:
-    line = billing_pb2.InvoiceLine(subject_type="Domain", subject_id=uid(10_001), net=money(1), vat=money(1), gross=money(1))
+    line = billing_pb2.InvoiceLine(
+        subject_type="Domain", subject_id=uid(10_001), net=money(1), vat=money(1), gross=money(1)
+    )
     stand.world.invoices[uid(1)] = [invoice(1, lines=[line])]
     pay = """mutation ($i: PayInvoicesInput!) { payInvoices(input: $i) { userErrors { code } balance { credit { amount } }
       invoices { number lines { subject { ... on Domain { name } } } } } }"""
