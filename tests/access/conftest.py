@@ -1,17 +1,11 @@
 """One gateway under uvicorn on loopback, before stand-ins that hold nothing back, for the whole proof."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 import pytest
-import uvicorn
 
-from deploy.stack import Stack
-from gateway import app
-from gateway.limits import MAX_BODY
-from gateway.settings import SERVICES, Settings
+from deploy.stack import SERVICES, Stack
 from tests.access import arguments, holdings, listening, mutations
 from tests.access.arguments import Argued
 from tests.access.documents import Document
@@ -22,6 +16,7 @@ from tests.access.mutations import Change
 from tests.access.policies import ALL
 from tests.access.standins import Member, Services
 from tests.access.walk import FOREIGN, OWN, Walk
+from tests.gateway.running import running
 
 
 def nothing(found: Sequence[str]) -> None:
@@ -34,39 +29,16 @@ def nothing(found: Sequence[str]) -> None:
 async def walk() -> AsyncIterator[Walk]:
     services = Services()
     stand_in, address = await services.start()
-    # Named TCP, so that asyncio answers without waiting for the client's acknowledgement (40 ms a request).
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    told = {"PORT": str(port), "PUBLIC_URL": url, "AMQP_URL": "amqp://127.0.0.1:1/"}
-    settings = Settings.read(told | {f"{name.upper()}_ADDRESS": address for name in SERVICES})
-    application = app.create(settings)
-    config = uvicorn.Config(
-        application,
-        ws="websockets-sansio",
-        ws_max_size=MAX_BODY,
-        ws_per_message_deflate=False,
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        assert not running.done(), "the gateway did not start"
-        await asyncio.sleep(0.01)
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-            over_websocket = OverWebSocket(f"ws://127.0.0.1:{port}/graphql", services.credential)
-            doors = (OverHttp(http, services.credential), over_websocket)
-            walk = Walk(services, application.state.gateway, *doors)
+        async with (
+            running(dict.fromkeys(SERVICES, address)) as (gateway, at),
+            httpx.AsyncClient(base_url=f"http://{at}", timeout=30) as http,
+        ):
+            over_websocket = OverWebSocket(f"ws://{at}/graphql", services.credential)
+            walk = Walk(services, gateway, OverHttp(http, services.credential), over_websocket)
             await walk.begin()
             yield walk
     finally:
-        server.should_exit = True
-        await running
         await stand_in.stop(0)
 
 
