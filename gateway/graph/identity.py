@@ -1,8 +1,7 @@
-"""People and their rights: users, contacts, the event log, the e-mails sent."""
+"""Users, the event log, the e-mails sent."""
 
-from collections.abc import Iterable
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import orjson
 import strawberry
@@ -13,15 +12,6 @@ from gateway.graph.common import Connection, DateTime, Json, Node, connection, e
 from portico.common.v1 import common_pb2
 from portico.identity.v1 import identity_pb2
 
-if TYPE_CHECKING:
-    from gateway.graph.account import Account
-
-
-@strawberry.enum
-class AccountKind(Enum):
-    PERSON = "PERSON"
-    COMPANY = "COMPANY"
-
 
 @strawberry.enum
 class EmailState(Enum):
@@ -30,7 +20,6 @@ class EmailState(Enum):
     FAILED = "FAILED"
 
 
-KINDS = enum_map(identity_pb2.AccountKind, AccountKind, "ACCOUNT_KIND_")
 EMAIL_STATES = enum_map(identity_pb2.EmailState, EmailState, "EMAIL_STATE_")
 
 
@@ -45,105 +34,6 @@ class User:
     @staticmethod
     def of(pb: identity_pb2.User) -> "User":
         return User(id=strawberry.ID(global_id("User", pb.id)), email=pb.email, name=pb.name, locale=pb.locale)
-
-
-@access(PUBLIC)
-@strawberry.type(description="A permission, held on everything or on named resources, until a time or for good.")
-class Grant:
-    permission: Permission
-    resources: list[strawberry.ID] | None = strawberry.field(
-        description="Null means all; else the ids it is limited to."
-    )
-    expires_at: DateTime | None
-
-
-_RESOURCES = {
-    "domains": "Domain",
-    "dns": "Domain",
-    "hosting": "HostingService",
-    "billing": "Invoice",
-    "tickets": "Ticket",
-}
-
-
-def _grant(pb: identity_pb2.Grant) -> Grant:
-    type_ = _RESOURCES.get(pb.permission.partition(".")[0], "Node")
-    return Grant(
-        permission=Permission(pb.permission),
-        resources=[strawberry.ID(global_id(type_, r)) for r in pb.resources] or None,
-        expires_at=moment_of(pb, "expires_at"),
-    )
-
-
-def grants_of(pbs: Iterable[identity_pb2.Grant]) -> list[Grant]:
-    """Those of permissions that this version knows."""
-    known = {p.value for p in Permission}
-    return [_grant(pb) for pb in pbs if pb.permission in known]
-
-
-@access(PUBLIC)
-@strawberry.type(description="A user's membership in one account, with its rights.")
-class Contact:
-    acting: strawberry.Private[Acting]
-    id: strawberry.ID
-    user: User
-    role: str
-    grants: list[Grant]
-    denied_fields: list[str] = strawberry.field(description="Schema coordinates denied to this contact; deny wins.")
-    since: DateTime | None
-
-    async def resolve_account(self) -> Any:
-        from gateway.graph.account import Account
-
-        return Account.of(self.acting)
-
-    account: Annotated["Account", strawberry.lazy("gateway.graph.account")] = field(PUBLIC, resolve_account)
-
-    @staticmethod
-    def of(acting: Acting, pb: identity_pb2.Contact) -> "Contact":
-        return Contact(
-            acting=acting,
-            id=strawberry.ID(global_id("Contact", pb.id)),
-            user=User.of(pb.user),
-            role=pb.role,
-            grants=grants_of(pb.grants),
-            denied_fields=list(pb.denied_fields),
-            since=moment_of(pb, "since"),
-        )
-
-
-@access(needs(Permission.ACCOUNT_READ))
-@strawberry.type(description="Person or company data of the account.")
-class AccountProfile:
-    kind: AccountKind
-    name: str
-    tax_number: str | None
-    email: str | None
-    phone: str | None
-    country: str | None
-    postal_code: str | None
-    city: str | None
-    street: str | None
-    currency: str
-    locale: str
-    since: DateTime | None
-
-    @staticmethod
-    def of(pb: identity_pb2.Account) -> "AccountProfile":
-        return AccountProfile(
-            kind=KINDS[pb.kind],
-            name=pb.name,
-            tax_number=pb.tax_number or None,
-            email=pb.email or None,
-            phone=pb.phone or None,
-            country=pb.country or None,
-            postal_code=pb.postal_code or None,
-            city=pb.city or None,
-            street=pb.street or None,
-            currency=pb.currency,
-            locale=pb.locale,
-            since=moment_of(pb, "since"),
-        )
 
 
 @access(needs(Permission.LOG_READ))
@@ -227,11 +117,6 @@ class Email:
             state=EMAIL_STATES[pb.state],
             category=pb.category,
         )
-
-
-async def contacts(acting: Acting) -> list[Contact]:
-    answer = await acting.read("identity", acting.clients.identity.ListContacts, identity_pb2.ListContactsRequest())
-    return [Contact.of(acting, pb) for pb in answer.contacts]
 
 
 async def events(

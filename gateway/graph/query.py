@@ -10,7 +10,11 @@ from gateway.graph import domains, prices
 from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
+from gateway.graph.contacts import ContactMutations
+from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.passwords import PasswordMutations
+from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -63,5 +67,13 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, BillingMutations, ViewerMutations):
+class Mutation(
+    DomainMutations,
+    ZoneMutations,
+    BillingMutations,
+    ProfileMutations,
+    ContactMutations,
+    ViewerMutations,
+    PasswordMutations,
+):
     pass

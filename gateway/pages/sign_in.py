@@ -14,11 +14,13 @@ from portico.identity.v1 import identity_pb2
 TEXTS: Texts = {
     "hu": {
         "sign_out_question": "Kijelentkezik a Porticóból?",
+        "forgot": "Elfelejtette a jelszavát?",
         "with_token": "Folytatás API-tokennel",
         "missing": "Adja meg az e-mail-címét és a jelszavát.",
     },
     "en": {
         "sign_out_question": "Sign out of Portico?",
+        "forgot": "Forgot your password?",
         "with_token": "Continue with an API token",
         "missing": "Enter your e-mail address and password.",
     },
@@ -57,9 +59,14 @@ async def sign_in(gateway: Gateway, http: HttpRequest) -> Response:
         if problem is None:
             raise
         return again(503, messages.text(problem.message, locale, problem.values))
+    return enter(goal, answer)
+
+
+def enter(goal: str, opened: identity_pb2.CreateSessionResponse) -> Response:
+    """Goes on to a path of this site with the session that was opened."""
     response = RedirectResponse(goal, 303, headers={"Cache-Control": "no-store"})
-    expires = answer.expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
-    response.set_cookie(COOKIE, answer.secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
+    expires = opened.expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
+    response.set_cookie(COOKIE, opened.secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 

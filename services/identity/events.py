@@ -8,7 +8,7 @@ from portico.domains.v1 import events_pb2
 from services.chassis import times
 from services.chassis.consume import Meta, on
 from services.chassis.db import Tx
-from services.identity import event_log, store
+from services.identity import contact_store, event_log
 from services.identity.app import App
 from services.identity.letters import Letter
 
@@ -25,7 +25,7 @@ async def order_completed(tx: Tx, event: events_pb2.OrderCompleted, meta: Meta, 
     """One mail to the contact who ordered, or else to the owner."""
     account_id = UUID(event.account_id)
     contact_id = UUID(event.actor.contact_id) if event.actor.contact_id else None
-    user = await store.addressee(tx, account_id, contact_id, meta.occurred_at)
+    user = await contact_store.addressee(tx, account_id, contact_id, meta.occurred_at)
     if user is None or not event.outcomes:
         log.warning("nobody to tell of an order", extra={"order": event.order_id, "account": event.account_id})
         return

@@ -6,7 +6,7 @@ the same everywhere. `{{ secret }}` stands for what only the recipient may read,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -79,6 +79,12 @@ def date(locale: str, at: datetime) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
+def moment(locale: str, at: datetime) -> str:
+    """A minute as people write it: "2027. 11. 23. 14:05 (UTC)" or "23 November 2027, 14:05 (UTC)"."""
+    at = at.astimezone(UTC)
+    return f"{date(locale, at)}{'' if locale == 'hu' else ','} {at:%H:%M} (UTC)"
+
+
 def _make(locale: str) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -88,6 +94,7 @@ def _make(locale: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["date"] = lambda at: date(locale, at)
+    made.filters["moment"] = lambda at: moment(locale, at)
     return made
 
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from deploy.stack import SERVICES, Stack
+from tests import door
 from tests.access import arguments, holdings, listening, mutations
 from tests.access.arguments import Argued
 from tests.access.documents import Document
@@ -16,7 +17,6 @@ from tests.access.mutations import Change
 from tests.access.policies import ALL
 from tests.access.standins import Member, Services
 from tests.access.walk import FOREIGN, OWN, Walk
-from tests.gateway.running import running
 
 
 def nothing(found: Sequence[str]) -> None:
@@ -31,11 +31,11 @@ async def walk() -> AsyncIterator[Walk]:
     stand_in, address = await services.start()
     try:
         async with (
-            running(dict.fromkeys(SERVICES, address)) as (gateway, at),
+            door.gateway(dict.fromkeys(SERVICES, address)) as (application, at),
             httpx.AsyncClient(base_url=f"http://{at}", timeout=30) as http,
         ):
             over_websocket = OverWebSocket(f"ws://{at}/graphql", services.credential)
-            walk = Walk(services, gateway, OverHttp(http, services.credential), over_websocket)
+            walk = Walk(services, application.state.gateway, OverHttp(http, services.credential), over_websocket)
             await walk.begin()
             yield walk
     finally:

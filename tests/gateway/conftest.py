@@ -11,9 +11,9 @@ import pytest
 
 from gateway.context import global_id
 from gateway.service import Gateway
+from tests import door
 from tests.gateway import fakes
 from tests.gateway.fakes import ACCOUNTANT, ALL, World, contact, domain, invoice, operation, service, ticket, uid
-from tests.gateway.running import running
 
 
 @dataclass
@@ -57,10 +57,10 @@ async def stand() -> AsyncIterator[Stand]:
     populate(world)
     servers, addresses = await fakes.serve(world)
     async with (
-        running(addresses) as (gateway, address),
+        door.gateway(addresses) as (application, address),
         httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as http,
     ):
-        yield Stand(world, gateway, http, address, servers)
+        yield Stand(world, application.state.gateway, http, address, servers)
     await asyncio.gather(*(s.stop(0) for s in servers.values()))
 
 
