@@ -124,15 +124,16 @@ Arguments = Callable[[str], str | None]
 @dataclass
 class Explorer:
     """Walks the schema from its roots. A type's objects are asked for in full once per set of permissions that led to
-    them; everywhere else for their plain fields."""
+    them, everywhere else for their plain fields. Sparing, once is enough whatever led to them: what a mutation answers
+    cannot be cut into several documents."""
 
     arguments: Arguments
-    reached: set[tuple[str, frozenset[str]]] = field(default_factory=set)
-    """Types asked for in full, and the permissions that led to them."""
+    sparing: bool = False
+    _full: set[tuple[str, frozenset[str]]] = field(default_factory=set)
 
     def fields(self, type_: str, led_by: frozenset[str], depth: int) -> tuple[Pick, ...]:
         """Every field of a type; `led_by` are the permissions that were needed to get here."""
-        self.reached.add((type_, led_by))
+        self._full.add((type_, led_by))
         return tuple(
             pick for name in GRAPH.fields(type_) if (pick := self.pick(f"{type_}.{name}", led_by, depth)) is not None
         )
@@ -155,11 +156,14 @@ class Explorer:
         for type_ in types:
             seen = GRAPH.rules.get(f"{type_}.id")
             there = now | {seen.permission} if abstract and seen and seen.permission else now
-            if (type_, there) in self.reached or depth > limits.MAX_DEPTH - 6 or abstract:
+            if self._known(type_, there) or depth > limits.MAX_DEPTH - 6 or abstract:
                 inside[type_] = self.plain(type_)
             else:
                 inside[type_] = self.fields(type_, there, depth + 1)
         return Pick(coordinate, given, apart(inside))
+
+    def _known(self, type_: str, led_by: frozenset[str]) -> bool:
+        return any(type_ == one for one, _ in self._full) if self.sparing else (type_, led_by) in self._full
 
     def plain(self, type_: str, seen: frozenset[str] = frozenset()) -> tuple[Pick, ...]:
         """The plain fields of a type; of a type without any, what leads to the plain fields of the next."""

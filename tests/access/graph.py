@@ -31,6 +31,8 @@ class Rule(NamedTuple):
 
     permission: str | None
     kind: str
+    step_up: bool = False
+    """Whether the person must have confirmed who it is just now, which the services check."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,24 @@ class Graph:
             for field, one in type_.fields.items():
                 yield name, field, one
 
+    @cached_property
+    def led_by(self) -> Mapping[str, set[frozenset[str]]]:
+        """Object type -> the sets of permissions with which its objects can be reached."""
+        found: dict[str, set[frozenset[str]]] = {root: {frozenset()} for root in ROOTS}
+        todo: list[tuple[str, frozenset[str]]] = [(root, frozenset()) for root in ROOTS]
+        while todo:
+            type_, permissions = todo.pop()
+            for name in self.fields(type_):
+                rule, one = self.rules[f"{type_}.{name}"], self.field(f"{type_}.{name}")
+                for inner in self.possible(one):
+                    # What is found by its id needs the right to see any of its kind.
+                    seen = self.rules[f"{inner}.id"].permission if self.abstract(one) else None
+                    now = permissions | {p for p in (rule.permission, seen) if p}
+                    if now not in found.setdefault(inner, set()):
+                        found[inner].add(now)
+                        todo.append((inner, now))
+        return found
+
     def field(self, coordinate: str) -> GraphQLField:
         name, _, field = coordinate.partition(".")
         found: GraphQLField = self.objects[name].fields[field]
@@ -103,12 +123,14 @@ def _rule(type_: str, field: str, one: GraphQLField) -> Rule:
     printed = (one.ast_node.directives if one.ast_node else None) or ()
     directives = [directive for directive in printed if directive.name.value == "access"]
     assert len(directives) == 1, f"{type_}.{field} prints no @access: run `make schema`"
-    [(name, value)] = [(a.name.value, value_from_ast_untyped(a.value)) for a in directives[0].arguments or ()]
+    said = {a.name.value: value_from_ast_untyped(a.value) for a in directives[0].arguments or ()}
+    step_up = bool(said.pop("stepUp", False))
+    [(name, value)] = said.items()
     if name == "permission":
-        return Rule(str(value).lower().replace("_", ".", 1), "permission")
+        return Rule(str(value).lower().replace("_", ".", 1), "permission", step_up)
     assert value is True, f"{type_}.{field}: @access({name}: {value})"
     assert name in {"self", "public"}, f"{type_}.{field}: the proof does not know @access({name}:)"
-    return Rule(None, name)
+    return Rule(None, name, step_up)
 
 
 def _printed() -> GraphQLSchema:

@@ -43,9 +43,9 @@ async def every(walk: Walk) -> list[Change]:
 async def _accepted(walk: Walk, coordinate: str) -> Change:
     arguments = GRAPH.field(coordinate).args
     written = f"({', '.join(f'{name}: ${name}' for name in arguments)})"
-    pick = walk.explorer.pick(coordinate, frozenset(), arguments=written)
-    assert pick is not None
     [payload] = GRAPH.possible(GRAPH.field(coordinate))
+    needed = frozenset({permission} if (permission := GRAPH.rules[coordinate].permission) else ())
+    pick = Pick(coordinate, written, {payload: walk.explorer.fields(payload, needed, 1)})
     assert "userErrors" in GRAPH.objects[payload].fields, f"{coordinate} answers no userErrors: how would it refuse?"
     document = Document(coordinate, (pick,), "mutation", _declares(coordinate))
     guesses = [

@@ -78,16 +78,13 @@ async def test_a_rule_that_nothing_before_it_repeats_is_noticed_on_the_ways_that
 ) -> None:
     """Without probes. Where every way to a field needs the field's own permission already, loosening it shows nothing to
     anybody; that is computed here, and those fields are what the probes are for."""
-    led_by: dict[str, set[frozenset[str]]] = {}
-    for type_, permissions in walk.explorer.reached:
-        led_by.setdefault(type_, set()).add(permissions)
     survivors, behind, open_ = [], 0, 0
     for coordinate in READ:
         permission = GRAPH.rules[coordinate].permission
         type_ = coordinate.partition(".")[0]
         if permission is None:
             continue
-        if all(permission in permissions for permissions in led_by[type_]):
+        if all(permission in permissions for permissions in GRAPH.led_by[type_]):
             behind += 1
             continue
         open_ += 1
@@ -97,7 +94,7 @@ async def test_a_rule_that_nothing_before_it_repeats_is_noticed_on_the_ways_that
             continue
         asked = [b for c in changes if coordinate in c.document().coordinates for b in mutations.bundles([c])]
         if not [one for bundle in asked for one in await changed(walk, inside, bundle, policy)]:
-            survivors.append(f"{coordinate} loosened: nothing is wrong for policy {policy.name}, by {led_by[type_]}")
+            survivors.append(f"{coordinate} loosened: nothing is wrong for policy {policy.name}, by {GRAPH.led_by[type_]}")
     assert not survivors, "\n".join(survivors)
     assert open_, "no field needs a right that what leads to it does not"
     assert behind + open_ == sum(GRAPH.rules[c].permission is not None for c in READ)

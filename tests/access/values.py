@@ -35,9 +35,10 @@ SCALARS: Mapping[str, Any] = {
 }
 """A valid value of every scalar but ID."""
 
-# What only certain words are good for, by the argument's coordinate, or by the name of a field of inputs everywhere.
+# Where only certain words are good: by coordinate, as Account.can(action:) or DomainFilter.search, or without the type
+# before the dot for what means the same everywhere.
 VALUES: Mapping[str, Any] = {
-    "Account.can(action:)": "domains.read",
+    "can(action:)": "domains.read",
     "idempotencyKey": "a-key-of-the-proof",
 }
 
@@ -61,8 +62,8 @@ def guesses(type_: Any, name: str, where: str, ids: Ids, hint: str = "") -> Iter
         for one in guesses(type_.of_type, name.removesuffix("s"), where, ids, hint):
             yield [one]
         return
-    if where in VALUES or name in VALUES:
-        yield VALUES.get(where, VALUES.get(name))
+    if (known := next((key for key in (where, where.rpartition(".")[2]) if key in VALUES), None)) is not None:
+        yield VALUES[known]
     elif isinstance(type_, GraphQLEnumType):
         for value in type_.values:
             yield Word(value)

@@ -157,7 +157,7 @@ def problems(
     verdict = Judge(policy).of(document, full["data"])
     known = {tuple(e["path"]): e["extensions"]["code"] for e in full.get("errors", []) if "path" in e}
     yield from _errors(verdict, answer, known)
-    yield from _difference(document, verdict, answer.get("data"), policy, canaries)
+    yield from _difference(document, verdict, answer.get("data"), canaries)
     told = canaries.found(json.dumps([verdict.data, full.get("errors")], ensure_ascii=False))
     for leak in sorted(found - told - canaries.found(sent)):
         source = canaries.sources.get(leak)
@@ -199,9 +199,7 @@ def _errors(verdict: Verdict, answer: Mapping[str, Any], known: Mapping[Path, st
             yield Problem(f"{coordinate} {need}, but no FORBIDDEN says so", path)
 
 
-def _difference(
-    document: Document, verdict: Verdict, data: Any, policy: Policy, canaries: Canaries
-) -> Iterator[Problem]:
+def _difference(document: Document, verdict: Verdict, data: Any, canaries: Canaries) -> Iterator[Problem]:
     def compare(picks: Sequence[Pick], expected: Mapping[str, Any], actual: Mapping[str, Any], path: Path) -> Any:
         for pick in picks:
             yield from same(pick, expected[pick.key], actual[pick.key], (*path, pick.key))
@@ -210,13 +208,14 @@ def _difference(
         if expected is REFUSED:
             if [error.get("code") for error in actual] != ["FORBIDDEN"]:
                 yield Problem(f"the mutation is not refused: {json.dumps(actual)[:200]}", path)
-        elif expected is None or actual is None:
-            if actual is not None and not all(
-                _of_the_grants(t, policy) for t in canaries.found(json.dumps(actual)) or "-"
-            ):
+        elif expected is None:
+            # Null to somebody with every right, and not refused here: it speaks of the contact's own rights ("what is
+            # missing to edit this"). Were it anything that a service told, it would be found as a leak.
+            hidden = path in verdict.refused or any(path[: len(blank)] == blank for blank in verdict.blanked)
+            if actual is not None and hidden:
                 yield Problem(f"{pick.coordinate} is shown, but may not be: {json.dumps(actual)[:200]}", path)
-            elif expected is not None and actual is None:
-                yield Problem(f"{pick.coordinate} is allowed, but null", path)
+        elif actual is None:
+            yield Problem(f"{pick.coordinate} is allowed, but null", path)
         elif isinstance(expected, list):
             # A list of the contact's own rights differs; a list of what the services told may not.
             if len(expected) != len(actual) and canaries.found(json.dumps(expected)):

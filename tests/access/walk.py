@@ -31,6 +31,9 @@ from tests.access.verdict import described, problems
 OWN, FOREIGN = 1, 2
 """The accounts of the stand-ins' world: whoever asks belongs to the first."""
 
+HELP = """If the gateway cannot read what a stand-in tells, say what it can read in FORMATS of tests/access/canaries.py; if it
+cannot read an argument, in VALUES of tests/access/values.py."""
+
 Step = tuple[str, str, str]
 """On the way to a type: a coordinate, its arguments as written, and the type of object there."""
 
@@ -104,6 +107,7 @@ class Walk:
         self.by_id = [Document(f"query by id {i}", group) for i, group in enumerate(split(by_id), 1)]
         for document in self.by_id:
             await self.told(document)
+        self.explorer.sparing = True
 
     @property
     def wide(self) -> list[Document]:
@@ -116,14 +120,11 @@ class Walk:
         if key not in self.full:
             self.faults.clear()
             answer = await self.http.ask(document, Member(account, policies.ALL), **variables)
-            assert "data" in answer, f"{document.text}\nis refused as a whole: {answer}"
-            errors = "\n".join(
-                f"{'.'.join(map(str, e.get('path', [])))}: {e['message']} {e['extensions']}"
-                for e in answer.get("errors", [])
-            )
-            assert not errors, (
-                f"{document.text}\ngives errors to somebody with every right:\n{errors}\n{self.faults}\n"
-                "If the gateway cannot read a stand-in's value, say what it can read in FORMATS of tests/access/canaries.py."
+            assert "data" in answer, f"{answer}: {document.text}"
+            errors = [(e.get("path", []), f"{e['message']} {e['extensions']}") for e in answer.get("errors", [])]
+            shown = [f"{'.'.join(map(str, p))}: {text}\n    {document.narrowed(p).text[:600]}" for p, text in errors[:5]]
+            assert not errors, "\n".join(
+                [f"{document.name} gives somebody with every right {len(errors)} errors:", *shown, *self.faults, HELP]
             )
             self.full[key] = answer
         return self.full[key]
