@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# States and names of actions are words of the house, whoever has them; days and amounts are nobody's; bytes are hashes.
-_NOT_TELLING = re.compile(r"[A-Z_]+|[a-z_.]*_[a-z_.]*|\\x.*|\d{4}-\d\d-\d\d(?:T.*)?|[\d.]+", re.DOTALL)
+# Roles, states and names of actions are words of the house, whoever has them; days and amounts are nobody's; bytes are hashes.
+_NOT_TELLING = re.compile(r"[A-Z_]+|[a-z]+|[a-z_.]*_[a-z_.]*|\\x.*|\d{4}-\d\d-\d\d(?:T.*)?|[\d.]+", re.DOTALL)
 _SHORTEST = 6
 
 

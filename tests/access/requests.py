@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from random import Random
 from typing import Any, cast
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import find
+from hypothesis import Phase, find, settings
 from hypothesis.strategies import from_regex
 
 from portico.common.v1 import rules_pb2
@@ -46,7 +48,8 @@ def _fill(message: Message, ids: tuple[str, ...]) -> None:
     for field in cast(Descriptor, message.DESCRIPTOR).fields:
         asked = _rules(field)
         holds_ids = asked.uuid or (field.message_type is not None and any(id_fields(field.message_type)))
-        if not asked.required and not (holds_ids and ids):
+        at_least = asked.HasField("min") and asked.min > 0 and not field.has_presence and not field.is_repeated
+        if not asked.required and not at_least and not (holds_ids and ids):
             continue
         if field.is_repeated:
             many = getattr(message, field.name)
@@ -73,6 +76,13 @@ def _message(message: Message, ids: tuple[str, ...]) -> None:
         _fill(message, ids)
 
 
+@cache
+def _matching(pattern: str) -> str:
+    """The first text that comes up; a shorter one is not looked for."""
+    simply = settings(phases=[Phase.generate], database=None)
+    return find(from_regex(re.compile(pattern), fullmatch=True), lambda _: True, settings=simply, random=Random(0))
+
+
 def _scalar(field: FieldDescriptor, asked: Any, ids: tuple[str, ...]) -> Any:
     if field.enum_type is not None:
         return next(value.number for value in field.enum_type.values if value.number)
@@ -84,7 +94,7 @@ def _scalar(field: FieldDescriptor, asked: Any, ids: tuple[str, ...]) -> Any:
         return ids[0] if ids else _NOBODYS
     text = "something"
     if asked.pattern and not re.fullmatch(asked.pattern, text):
-        text = find(from_regex(re.compile(asked.pattern), fullmatch=True), lambda _: True)
+        text = _matching(asked.pattern)
     most = (asked.item_max_len if field.is_repeated else asked.max_len) or len(text)
     made = text.ljust(0 if field.is_repeated else asked.min_len, "x")[:most] if not asked.pattern else text
     return made.encode() if field.type == field.TYPE_BYTES else made

@@ -15,6 +15,7 @@ from tests.access.graph import GRAPH
 from tests.access.listening import Listening, listen, told
 from tests.access.mutations import Bundle, Change
 from tests.access.policies import ALL, NONE, Policy
+from tests.access.servicers import declared
 from tests.access.standins import Member
 from tests.access.verdict import Problem, described, problems
 from tests.access.walk import FOREIGN, OWN, Walk
@@ -48,6 +49,12 @@ async def test_a_denied_mutation_is_refused_whatever_is_granted(walk: Walk, chan
     for change in changes:
         [alone] = mutations.bundles([change])
         nothing(await changed(walk, walk.http, alone, policies.denied(change.coordinate)))
+
+
+def test_a_mutation_says_that_it_wants_a_confirmation_when_its_service_does(changes: list[Change]) -> None:
+    confirmed = {one.method for one in declared() if one.step_up}
+    said = {change.coordinate for change in changes if GRAPH.rules[change.coordinate].step_up}
+    assert said == {change.coordinate for change in changes if change.methods & confirmed}
 
 
 @pytest.mark.parametrize("door", ["http", "websocket"])

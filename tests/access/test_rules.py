@@ -94,7 +94,9 @@ async def test_a_rule_that_nothing_before_it_repeats_is_noticed_on_the_ways_that
             continue
         asked = [b for c in changes if coordinate in c.document().coordinates for b in mutations.bundles([c])]
         if not [one for bundle in asked for one in await changed(walk, inside, bundle, policy)]:
-            survivors.append(f"{coordinate} loosened: nothing is wrong for policy {policy.name}, by {GRAPH.led_by[type_]}")
+            survivors.append(
+                f"{coordinate} loosened: nothing is wrong for policy {policy.name}, by {GRAPH.led_by[type_]}"
+            )
     assert not survivors, "\n".join(survivors)
     assert open_, "no field needs a right that what leads to it does not"
     assert behind + open_ == sum(GRAPH.rules[c].permission is not None for c in READ)

@@ -122,7 +122,9 @@ class Walk:
             answer = await self.http.ask(document, Member(account, policies.ALL), **variables)
             assert "data" in answer, f"{answer}: {document.text}"
             errors = [(e.get("path", []), f"{e['message']} {e['extensions']}") for e in answer.get("errors", [])]
-            shown = [f"{'.'.join(map(str, p))}: {text}\n    {document.narrowed(p).text[:600]}" for p, text in errors[:5]]
+            shown = [
+                f"{'.'.join(map(str, p))}: {text}\n    {document.narrowed(p).text[:600]}" for p, text in errors[:5]
+            ]
             assert not errors, "\n".join(
                 [f"{document.name} gives somebody with every right {len(errors)} errors:", *shown, *self.faults, HELP]
             )
