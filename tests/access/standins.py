@@ -143,6 +143,9 @@ class Services:
         if account not in self._authentications:
             made = self._authentications[account] = identity_pb2.AuthenticateResponse()
             self.canaries.fill(made, Source(account, "/portico.identity.v1.IdentityService/Authenticate", ""))
+            # What else it can say is of a session out of the ordinary: a locked account, an operator who looks on.
+            _keep(made, "user", "memberships", "credential_kind")
+            _keep(made.memberships[0], "contact", "actor_token", "actor_token_expires_at")
         return self._authentications[account]
 
     def _respond(self, name: str, account: int, ids: tuple[str, ...]) -> Message:
@@ -160,6 +163,13 @@ class Services:
                 self.canaries.fill(one, source, index_of(id_), f"/{items.name}[{index_of(id_)}]")
                 setattr(one, key, id_)
         return made
+
+
+def _keep(message: Message, *names: str) -> None:
+    """Unsets every other field."""
+    for field_, _ in message.ListFields():
+        if field_.name not in names:
+            message.ClearField(field_.name)
 
 
 class _Everything(grpc.GenericRpcHandler):
