@@ -13,6 +13,7 @@ from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.factor_mutations import FactorMutations
 from gateway.graph.passwords import PasswordMutations
 from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
@@ -75,5 +76,6 @@ class Mutation(
     ContactMutations,
     ViewerMutations,
     PasswordMutations,
+    FactorMutations,
 ):
     pass

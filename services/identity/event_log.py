@@ -17,7 +17,7 @@ from uuid import UUID
 from portico.common.v1 import common_pb2
 from services.chassis import times
 from services.chassis.actor import Actor, Scope
-from services.chassis.db import Database, Row, Tx
+from services.chassis.db import Database, Row, Tx, like
 from services.chassis.pages import Page
 from services.identity import log_store
 
@@ -88,7 +88,7 @@ async def _verify(tx: Tx, account_id: UUID) -> Verdict:
 
 async def page(db: Database, actor: Actor, scope: Scope, *, action: str, search: str, page: Page) -> list[Row]:
     """The account's newest events whose action and whose actor or object contain these; one row more than the page."""
-    return await log_store.page(db, actor.account_id, scope.resources, _like(action), _like(search), page)
+    return await log_store.page(db, actor.account_id, scope.resources, like(action), like(search), page)
 
 
 def chained(before: bytes, values: Sequence[object]) -> bytes:
@@ -123,8 +123,3 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     return value if isinstance(value, int | str) else str(value)
-
-
-def _like(part: str) -> str:
-    escaped = re.sub(r"([\\%_])", r"\\\1", part.strip())
-    return f"%{escaped}%" if escaped else ""

@@ -1,4 +1,4 @@
-"""Sign-in with e-mail and password, the sessions it opens, and how they end."""
+"""Sign-in with e-mail and password, the sessions that signing in opens, and how they end."""
 
 import logging
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import contact_store, credential_store, secret, store, throttle
+from services.identity import contact_store, credential_store, factor_store, secret, store, throttle, users
 from services.identity.passwords import Hasher
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 LIFE = timedelta(days=30)
 #: And this long after its last use.
 IDLE = timedelta(days=7)
+#: Within this time the second step of a sign-in is done, in at most so many tries.
+PENDING_LIFE = timedelta(minutes=10)
+PENDING_TRIES = 5
 #: One that an app was given lasts longer: the app proves itself anew with every refresh token.
 APP_LIFE = timedelta(days=90)
 APP_IDLE = timedelta(days=30)
@@ -50,10 +53,19 @@ class NewSession:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NewPendingSignIn:
+    """The password was right, a second factor is still to come. `secret` is no session's; it is shown this once."""
+
+    secret: str
+    expires_at: datetime
+
+
 async def sign_in(
     db: Database, hasher: Hasher, email: str, password: str, *, ip: str, user_agent: str, now: datetime
-) -> NewSession:
-    """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
+) -> NewSession | NewPendingSignIn:
+    """Opens a session, or begins a pending sign-in when the user has a second factor; SignInFailed, UserLocked, or
+    SignInThrottled before the password is even looked at."""
     email = email.strip()
     user = await store.user_by_email(db, email)
     # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
@@ -64,19 +76,31 @@ async def sign_in(
         # It is written down only for an address that somebody has: the time must not tell.
         await throttle.even(_tell_failed(db, user, ip, now))
         raise SignInFailed("the address or the password is wrong")
+    users.check_lock(user)
     fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
-    made = NewSession(secret.make(secret.SESSION), now + LIFE)
     async with db.transaction() as tx:
         # The password may have been changed, and the sessions ended for it, while we were hashing.
         if await store.lock_password(tx, user["id"]) != user["password_hash"]:
             raise SignInFailed("the address or the password is wrong")
         if fresh is not None:
             await store.set_password(tx, user["id"], fresh)
-        await credential_store.add_session(
-            tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
-        )
         await throttle.restore(tx, address)
-        await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
+        if await factor_store.count(tx, user["id"]):
+            pending = NewPendingSignIn(secret.make(secret.PENDING_SIGN_IN), now + PENDING_LIFE)
+            await factor_store.add_pending_sign_in(
+                tx, secret.digest(pending.secret), user["id"], PENDING_TRIES, pending.expires_at
+            )
+            return pending
+        return await open_session(tx, user, "password", ip=ip, user_agent=user_agent, now=now)
+
+
+async def open_session(tx: Tx, user: Row, way: str, *, ip: str, user_agent: str, now: datetime) -> NewSession:
+    """A session for somebody who has proven to be this user; `way` tells the log how: "password", "password, totp".
+    UserLocked."""
+    users.check_lock(await store.lock_of_user(tx, user["id"]))
+    made = NewSession(secret.make(secret.SESSION), now + LIFE)
+    await credential_store.add_session(tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at)
+    await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in", after={"with": way})
     return made
 
 
@@ -84,7 +108,15 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     """Ends the session of this secret; an unknown or ended one changes nothing."""
     async with db.transaction() as tx:
         ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
-        if ended is not None:
+        if ended is None:
+            return
+        if ended["operator"] is not None:
+            name = ended["operator"]
+            operator = Actor(kind="operator", id=name, label=name, account_id=ended["account_id"], ip=ended["ip"])
+            await audit.record(
+                tx, operator, "operator.signed_out", subject=("Contact", ended["contact_id"], ended["email"])
+            )
+        else:
             await tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
 
 
