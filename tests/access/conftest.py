@@ -77,6 +77,8 @@ async def objects(
         for one in argued:
             if foreign := arguments.elsewhere(walk, one, FOREIGN):
                 await walk.http.ask(arguments.document(walk, foreign), Member(OWN, ALL))
+        for document in walk.lists:
+            await walk.http.ask(document, Member(OWN, ALL, ordinary=False))
     return walk.objects
 
 

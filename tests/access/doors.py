@@ -27,8 +27,7 @@ from gateway.execution import Engine
 from gateway.over_http import body_of
 from gateway.over_websocket import PROTOCOL
 from gateway.service import Gateway
-from gateway.sessions import Member as SessionMember
-from gateway.sessions import Session
+from gateway.sessions import Credential, Sessions
 from tests.access.documents import Document
 from tests.access.graph import GRAPH, PROBE, ROOTS
 from tests.access.standins import Member, Services
@@ -169,12 +168,12 @@ class Inside:
     def __post_init__(self) -> None:
         self._documents = self.documents or Documents(self.core, self.table)
         self._engine = Engine(self.core, self.table)
-        self._policies = Policies(self.table)
+        self._sessions = Sessions(self.gateway.clients, Policies(self.table))
 
-    def request(self, *members: Member) -> Request:
-        told = self.services.authenticated(members)
-        made = (SessionMember(m.contact, self._policies.of(m.contact), m.actor_token) for m in told.memberships)
-        request = self.gateway.request(Session(told.user, tuple(made), 0.0), "en", "127.0.0.1", Calls())
+    async def request(self, *members: Member) -> Request:
+        told = cast(Calls, _Told(self.services.authenticated(members)))
+        session = await self._sessions.authenticate(Credential(str(members), cookie=False), "127.0.0.1", told)
+        request = self.gateway.request(session, "en", "127.0.0.1", Calls())
         request.nodes = self.nodes
         return request
 
@@ -186,7 +185,7 @@ class Inside:
 
     async def ask(self, document: Document, *members: Member, **variables: Any) -> Answer:
         prepared, operation = self._prepared(document)
-        result = await self._engine.run(prepared, operation, variables, self.request(*members))
+        result = await self._engine.run(prepared, operation, variables, await self.request(*members))
         return _told(body_of(result.data, result.errors, "en"))
 
     async def listen(
@@ -194,7 +193,7 @@ class Inside:
     ) -> list[Answer]:
         """What a subscription tells while events happen; an answer without data is how it ended, if it was refused."""
         (prepared, operation), hub = self._prepared(document), self.gateway.hub
-        stream = await self._engine.subscribe(prepared, operation, variables, self.request(*members))
+        stream = await self._engine.subscribe(prepared, operation, variables, await self.request(*members))
         if isinstance(stream, ExecutionResult):
             return [_told(body_of(None, stream.errors, "en"))]
         found: list[Answer] = []
@@ -216,13 +215,25 @@ class Inside:
                     payload = await begun
                     if payload is None:
                         return found
-                    result = await self._engine.event(prepared, operation, variables, self.request(*members), payload)
+                    result = await self._engine.event(
+                        prepared, operation, variables, await self.request(*members), payload
+                    )
                 except Problem as problem:
                     ended = problem.code == "EVENTS_LOST"
                     return found if ended else [*found, {"errors": [problem_json(problem, "en")]}]
                 if result is not None:
                     found.append(_told(body_of(result.data, result.errors, "en")))
                 begun = asyncio.ensure_future(anext(stream, None))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Identity's answer about a credential, without a call."""
+
+    answer: Any
+
+    async def read(self, *_: Any) -> Any:
+        return self.answer
 
 
 def _told(body: Any) -> Answer:

@@ -32,7 +32,13 @@ class Change:
 
 
 def _declares(coordinate: str, prefix: str = "") -> str:
-    return f"({', '.join(f'${prefix}{name}: {one.type}' for name, one in GRAPH.field(coordinate).args.items())})"
+    names = [f"${prefix}{name}: {one.type}" for name, one in GRAPH.field(coordinate).args.items()]
+    return f"({', '.join(names)})" if names else ""
+
+
+def _given(coordinate: str, prefix: str = "") -> str:
+    names = [f"{name}: ${prefix}{name}" for name in GRAPH.field(coordinate).args]
+    return f"({', '.join(names)})" if names else ""
 
 
 async def every(walk: Walk) -> list[Change]:
@@ -42,10 +48,9 @@ async def every(walk: Walk) -> list[Change]:
 
 async def _accepted(walk: Walk, coordinate: str) -> Change:
     arguments = GRAPH.field(coordinate).args
-    written = f"({', '.join(f'{name}: ${name}' for name in arguments)})"
     [payload] = GRAPH.possible(GRAPH.field(coordinate))
     needed = frozenset({permission} if (permission := GRAPH.rules[coordinate].permission) else ())
-    pick = Pick(coordinate, written, {payload: walk.explorer.fields(payload, needed, 1)})
+    pick = Pick(coordinate, _given(coordinate), {payload: walk.explorer.fields(payload, needed, 1)})
     assert "userErrors" in GRAPH.objects[payload].fields, f"{coordinate} answers no userErrors: how would it refuse?"
     document = Document(coordinate, (pick,), "mutation", _declares(coordinate))
     guesses = [
@@ -98,13 +103,15 @@ def _bundle(group: Sequence[Change]) -> Bundle:
     declares: list[str] = []
     variables: dict[str, Any] = {}
     for i, change in enumerate(group):
-        names = list(GRAPH.field(change.coordinate).args)
-        written = f"({', '.join(f'{name}: $m{i}_{name}' for name in names)})"
-        picks.append(Pick(change.coordinate, written, change.pick.inside, f"m{i}"))
-        declares.append(_declares(change.coordinate, f"m{i}_").strip("()"))
+        picks.append(Pick(change.coordinate, _given(change.coordinate, f"m{i}_"), change.pick.inside, f"m{i}"))
+        declares += filter(None, [_declares(change.coordinate, f"m{i}_").strip("()")])
         variables |= {f"m{i}_{name}": value for name, value in change.arguments.items()}
     names_ = ", ".join(change.coordinate for change in group)
-    return Bundle(list(group), Document(names_, tuple(picks), "mutation", f"({', '.join(declares)})"), variables)
+    return Bundle(
+        list(group),
+        Document(names_, tuple(picks), "mutation", f"({', '.join(declares)})" if declares else ""),
+        variables,
+    )
 
 
 def too_far(changes: Sequence[Change], policy: Policy, calls: Sequence[Call]) -> Iterator[str]:

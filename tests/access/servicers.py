@@ -32,23 +32,28 @@ class Declared:
 @cache
 def declared() -> tuple[Declared, ...]:
     """Every RPC of every service. Fails naming one that nobody answers, or that declares nothing."""
-    for file in sorted(SERVICES.glob("*/rpc*")):
-        import_module(f"services.{file.parent.name}.rpc")
+    names = sorted({file.parent.name for file in SERVICES.glob("*/rpc*")})
+    for name in names:
+        import_module(f"services.{name}.rpc")
+    import_module("services.chassis.run")
     found: list[Declared] = []
     for module in proto_modules():
-        for name, service in module.DESCRIPTOR.services_by_name.items():
-            base = getattr(import_module(f"{module.__name__}_grpc"), f"{name}Servicer")
+        for service_name, service in module.DESCRIPTOR.services_by_name.items():
+            base = getattr(import_module(f"{module.__name__}_grpc"), f"{service_name}Servicer")
             answering = [kind for kind in base.__subclasses__() if kind.__module__.startswith("services.")]
             assert answering, f"no class of a service answers {service.full_name}"
             for kind in answering:
-                found += [_declared(kind, f"/{service.full_name}/{method.name}") for method in service.methods]
+                own = kind.__module__.split(".")[1]
+                # What the chassis answers, every service mounts.
+                for where in names if own == "chassis" else [own]:
+                    found += [_declared(where, kind, f"/{service.full_name}/{one.name}") for one in service.methods]
     return tuple(found)
 
 
-def _declared(kind: Any, method: str) -> Declared:
+def _declared(service: str, kind: Any, method: str) -> Declared:
     function = getattr(kind, method.rpartition("/")[2])
     assert hasattr(function, "access"), f"{kind.__module__}.{kind.__name__} declares no access of {method}"
-    return Declared(kind.__module__.split(".")[1], method, function.access, getattr(function, "step_up", False))
+    return Declared(service, method, function.access, getattr(function, "step_up", False))
 
 
 @cache

@@ -65,6 +65,8 @@ class Member:
 
     account: int
     policy: Policy
+    ordinary: bool = True
+    """Else all that can be said of a session is: that the account is locked, that an operator looks on."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,12 @@ class Services:
     canaries: Canaries = field(default_factory=Canaries)
     people: dict[str, tuple[Member, ...]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
-    _authentications: dict[int, identity_pb2.AuthenticateResponse] = field(default_factory=dict)
+    _authentications: dict[tuple[int, bool], identity_pb2.AuthenticateResponse] = field(default_factory=dict)
     _made: dict[tuple[str, int, tuple[str, ...]], bytes] = field(default_factory=dict)
 
     def credential(self, *members: Member) -> str:
         """The credential of somebody with these memberships, the default account first."""
-        name = ".".join(f"{m.policy.name}-{m.account}" for m in members)
+        name = ".".join(f"{m.policy.name}-{m.account}{'' if m.ordinary else '-locked'}" for m in members)
         name = "policy." + "".join(c if c.isalnum() or c in ".-" else "_" for c in name)
         known = self.people.setdefault(name, members)
         assert known == members, f"two policies are called {name}"
@@ -125,7 +127,7 @@ class Services:
         first = True
         for member in members:
             filled = identity_pb2.AuthenticateResponse()
-            filled.CopyFrom(self._authentication(member.account))
+            filled.CopyFrom(self._authentication(member.account, member.ordinary))
             if first:
                 made.CopyFrom(filled)
                 del made.memberships[:]
@@ -139,14 +141,14 @@ class Services:
             made.memberships.append(one)
         return made
 
-    def _authentication(self, account: int) -> identity_pb2.AuthenticateResponse:
-        if account not in self._authentications:
-            made = self._authentications[account] = identity_pb2.AuthenticateResponse()
+    def _authentication(self, account: int, ordinary: bool) -> identity_pb2.AuthenticateResponse:
+        if (account, ordinary) not in self._authentications:
+            made = self._authentications[account, ordinary] = identity_pb2.AuthenticateResponse()
             self.canaries.fill(made, Source(account, "/portico.identity.v1.IdentityService/Authenticate", ""))
-            # What else it can say is of a session out of the ordinary: a locked account, an operator who looks on.
-            _keep(made, "user", "memberships", "credential_kind")
-            _keep(made.memberships[0], "contact", "actor_token", "actor_token_expires_at")
-        return self._authentications[account]
+            if ordinary:
+                _keep(made, "user", "memberships", "credential_kind")
+                _keep(made.memberships[0], "contact", "actor_token", "actor_token_expires_at")
+        return self._authentications[account, ordinary]
 
     def _respond(self, name: str, account: int, ids: tuple[str, ...]) -> Message:
         method = methods()[name]

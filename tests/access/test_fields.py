@@ -27,7 +27,9 @@ def test_every_field_of_the_schema_is_asked_for(
     missing = set(GRAPH.coordinates) - set().union(*(document.coordinates for document in asked))
     assert not missing, "no document of the proof asks for these"
     never = set(GRAPH.objects) - set(objects) - {"Query", "Mutation"}
-    assert not never, "no object of these types was ever answered: give them one in FORMATS of tests/access/canaries.py"
+    assert not never, (
+        "no object of these types was ever answered: let the stand-ins tell of one (FORMATS in canaries.py)"
+    )
 
 
 def touching(documents: Iterable[Document], policy: Policy) -> Iterator[Document]:

@@ -76,6 +76,9 @@ class Walk:
                     objects.setdefault(parent_type.name, source)
                 return super().execute_field(parent_type, source, *more)
 
+        class Guarding(Recorder, execution.Guarded):
+            pass
+
         class Faults(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
                 if record.exc_info and record.exc_info[1]:
@@ -86,6 +89,7 @@ class Walk:
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(execution, "Executor", Recorder)
+                patch.setattr(execution, "Guarded", Guarding)
                 yield
         finally:
             logging.getLogger("gateway").removeHandler(handler)
