@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
@@ -138,18 +139,23 @@ def _rebound(name: str, recorded: Any, acting: Any) -> Any:
     found = copy.copy(recorded)
     if hasattr(found, "acting"):
         found.acting = acting
-    for field_ in GRAPH.fields(name):
-        attribute = re.sub(r"(?=[A-Z])", "_", field_).lower()
+    for attribute, inner, abstract in _holding(name):
         held = vars(found).get(attribute)
-        one = GRAPH.field(f"{name}.{field_}")
-        if isinstance(held, list) and GRAPH.possible(one):
-            [inner] = GRAPH.possible(one)
+        if isinstance(held, list):
             setattr(found, attribute, [_rebound(inner, item, acting) for item in held])
         elif hasattr(held, "acting"):
             # What may be of several types was found under a right of its own: there is no finding it again here.
-            inner = GRAPH.possible(one)[0]
-            setattr(found, attribute, None if GRAPH.abstract(one) else _rebound(inner, held, acting))
+            setattr(found, attribute, None if abstract else _rebound(inner, held, acting))
     return found
+
+
+@cache
+def _holding(name: str) -> list[tuple[str, str, bool]]:
+    """(attribute, type, whether it may be of several types) of a type's fields that hold objects."""
+    fields = [(re.sub(r"(?=[A-Z])", "_", one).lower(), GRAPH.field(f"{name}.{one}")) for one in GRAPH.fields(name)]
+    return [
+        (attribute, GRAPH.possible(one)[0], GRAPH.abstract(one)) for attribute, one in fields if GRAPH.possible(one)
+    ]
 
 
 @dataclass
