@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from gateway import access, schema
-from gateway.access import PUBLIC, Access, SchemaAccessError, needs, table_of
+from gateway.access import PUBLIC, Access, Policies, SchemaAccessError, needs, table_of
 from gateway.context import Acting
 from tests.access import mutations, policies
+from tests.access.canaries import object_id
 from tests.access.conftest import nothing
 from tests.access.documents import Document
 from tests.access.doors import Inside
@@ -170,6 +171,32 @@ async def test_every_rule_of_what_can_be_found_by_id_is_noticed_when_it_is_loose
         if not await shown(walk, inside, documents, policies.all_but(kind.permission.value)):
             survivors.append(f"{type_}: found by id without {kind.permission.value}, and nothing is wrong")
     assert not survivors, "\n".join(survivors)
+
+
+@pytest.mark.parametrize("ignored", ["limited", "denied"])
+async def test_that_limits_to_resources_or_denied_fields_are_not_minded_is_noticed(walk: Walk, ignored: str) -> None:
+    make = Policies._make
+
+    def careless(self: Policies, *rights: Any) -> access.Policy:
+        made = make(self, *rights)
+        if ignored == "limited":
+            object.__setattr__(made, "limited", {})
+        else:
+            object.__setattr__(made, "refused", {c: r for c, r in made.refused.items() if r.permission})
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Policies, "_make", careless)
+        for permission in ("domains.read", "hosting.read", "billing.read", "tickets.read"):
+            field = next(c for c, one in GRAPH.rules.items() if one.permission == permission)
+            policy = policies.limited(permission, object_id(OWN, 1)) if ignored == "limited" else policies.denied(field)
+            documents = [d for d in walk.lists if field in d.coordinates]
+            assert await _shown(walk, documents, policy), f"{policy.name}: nothing is wrong"
+
+
+async def _shown(walk: Walk, documents: Sequence[Document], policy: Policy) -> bool:
+    inside = walk.inside()
+    return any([await walk.judge(inside, one, policy, await walk.told_inside(one)) for one in documents])
 
 
 def test_a_field_whose_declaration_is_taken_away_keeps_the_gateway_from_starting() -> None:

@@ -57,7 +57,7 @@ class Walk:
     faults: list[str] = field(default_factory=list)
     """What went wrong inside the gateway since the last question."""
     full_inside: dict[str, Answer] = field(default_factory=dict)
-    """The same in process."""
+    """Document's text -> what somebody with every right is told in process."""
     sound: set[tuple[str, str]] = field(default_factory=set)
     """(document's text, policy's name): with the rules as they are nothing is wrong with it in process."""
     given: dict[str, str] = field(default_factory=dict)
@@ -153,7 +153,9 @@ class Walk:
             needed = values.required(coordinate) if not coordinate.startswith(("Mutation.", "Subscription.")) else {}
             if not any(values.takes_id(one) for one in needed.values()):
                 continue
-            way = self.way_to(coordinate.partition(".")[0])
+            holder = coordinate.partition(".")[0]
+            assert holder in self.ways, f"{coordinate}: the proof knows no way to a {holder} that needs no id itself"
+            way = self.ways[holder]
             for number, type_ in enumerate(GRAPH.possible(GRAPH.field(coordinate)) or ("",)):
                 arguments = await self._accepted(coordinate, way, type_)
                 self.given.setdefault(coordinate, arguments)
@@ -199,9 +201,6 @@ class Walk:
                         found[next_] = (*found[type_], (coordinate, given, next_))
                         todo.append(next_)
         return found
-
-    def way_to(self, type_: str) -> tuple[Step, ...]:
-        return self.ways[type_]
 
     def _leading_to(self, type_: str) -> Iterator[tuple[Step, ...]]:
         """A way over every field whose objects are of this type, by the shortest way to that field."""
