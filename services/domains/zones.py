@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
-from services.chassis import jobs
+from services.chassis import audit, jobs
+from services.chassis.actor import system
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import RUNNING, SUCCEEDED, WAITING
 from services.chassis.pages import Page
@@ -46,6 +47,13 @@ async def create(tx: Tx, domain: Row) -> None:
         [f"{host}." for host in domain["nameservers"]],
     )
     await operations.step(tx, domain["operation_id"], "zone", RUNNING)
+    await audit.record(
+        tx,
+        system("domains", domain["account_id"]),
+        "zone.created",
+        subject=("Zone", zone_id, domain["unicode_name"]),
+        after={"nameservers": list(domain["nameservers"])},
+    )
     await schedule(tx, zone_id, 1)
 
 

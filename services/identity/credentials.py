@@ -100,7 +100,7 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
     used = found["last_used_at"]
     if used is None or now - used >= _NOTE_USE_EVERY:
         await credential_store.touch(db, table, found["id"], now)
-    user = User(found["user_id"], found["email"], found["name"], found["locale"])
+    user = User(found["user_id"], found["email"], found["name"], found["locale"], found["email_bouncing"])
     return Identity(user, [_membership(tokens, kind, found, contact, ip, now) for contact in contacts], kind)
 
 

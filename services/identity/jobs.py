@@ -7,12 +7,13 @@ from services.identity import emails, store
 from services.identity.app import App
 
 _SESSIONS_KEPT = timedelta(days=90)
+_DEVICES_KEPT = timedelta(days=365)
 
 
 async def send_email(job: LeasedJob, app: App) -> None:
     if app.mailer is None:
         raise RetryLater(300, cause="there is no mail server any more")
-    await emails.deliver(app.db, app.post.sealer, app.mailer, job, datetime.now(UTC))
+    await emails.deliver(app.db, app.post, app.mailer, job, datetime.now(UTC))
 
 
 async def queue_waiting_emails(app: App) -> None:
@@ -22,9 +23,11 @@ async def queue_waiting_emails(app: App) -> None:
 
 async def purge(app: App) -> None:
     now = datetime.now(UTC)
-    await store.purge(app.db, now, now - _SESSIONS_KEPT)
+    await store.purge(app.db, now, now - _SESSIONS_KEPT, now - _DEVICES_KEPT)
 
 
+#: So that a mail server that hangs leaves the other jobs their room.
+AT_ONCE = {emails.SEND: 8}
 JOBS: dict[str, Handler] = {emails.SEND: send_email}
 PERIODIC: dict[str, Periodic] = {
     "queue waiting e-mails": (60.0, queue_waiting_emails),

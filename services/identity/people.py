@@ -10,12 +10,13 @@ from services.identity import access
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A login identity; `locale` is "hu" or "en"."""
+    """A login identity; `locale` is "hu" or "en". `email_bouncing`: mail to its address came back, and none was taken since."""
 
     id: UUID
     email: str
     name: str
     locale: str
+    email_bouncing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import credential_store, secret, store, throttle
+from services.identity import credential_store, devices, secret, store, throttle
+from services.identity.emails import Post
 from services.identity.passwords import Hasher
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class NewSession:
 
 
 async def sign_in(
-    db: Database, hasher: Hasher, email: str, password: str, *, ip: str, user_agent: str, now: datetime
+    db: Database, hasher: Hasher, post: Post, email: str, password: str, *, ip: str, user_agent: str, now: datetime
 ) -> NewSession:
     """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
     email = email.strip()
@@ -72,9 +73,11 @@ async def sign_in(
             raise SignInFailed("the address or the password is wrong")
         if fresh is not None:
             await store.set_password(tx, user["id"], fresh)
-        await credential_store.add_session(
+        session_id = await credential_store.add_session(
             tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
         )
+        person = await store.user_by_id(tx, user["id"])
+        await devices.tell_if_new(tx, post, person, session_id, ip=ip, user_agent=user_agent, now=now)
         await throttle.restore(tx, address)
         await _tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
     return made

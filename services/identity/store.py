@@ -1,15 +1,16 @@
-"""All SQL of accounts, users, contacts and e-mails. That of sessions and tokens stands in credential_store.py, the event
-log's in log_store.py."""
+"""All SQL of accounts, users and contacts. That of sessions and tokens stands in credential_store.py, that of e-mails in
+email_store.py, the event log's in log_store.py."""
 
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
-from services.chassis.pages import Page
 from services.identity import access
-from services.identity.letters import Letter, Text
 from services.identity.people import Account, Contact, Profile, User
+
+#: Of a user `u`: whether mail to its address comes back.
+BOUNCING = "EXISTS (SELECT FROM bouncing_addresses b WHERE b.address = u.email) AS email_bouncing"
 
 # -- accounts
 
@@ -83,6 +84,13 @@ async def email_of_user(q: Queryable, user_id: UUID) -> str:
     return str(await q.fetchval("SELECT email FROM users WHERE id = $1", user_id))
 
 
+async def user_by_id(q: Queryable, user_id: UUID) -> User:
+    """Of a user that is known to be there."""
+    row = await q.fetchrow(f"SELECT id, email, name, locale, {BOUNCING} FROM users u WHERE id = $1", user_id)  # noqa: S608
+    assert row is not None
+    return User(*row)
+
+
 async def user_by_email(q: Queryable, email: str) -> Row | None:
     return await q.fetchrow("SELECT id, email, locale, password_hash FROM users WHERE email = $1::text::citext", email)
 
@@ -120,9 +128,9 @@ async def forget_guesses(tx: Tx, key: str) -> None:
 # -- contacts
 
 
-_CONTACT = """SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
-                     c.denied_fields, c.created_at, u.id AS user_id, u.email, u.name, u.locale
-              FROM contacts c JOIN accounts a ON a.id = c.account_id JOIN users u ON u.id = c.user_id"""
+_CONTACT = f"""SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
+                     c.denied_fields, c.created_at, u.id AS user_id, u.email, u.name, u.locale, {BOUNCING}
+              FROM contacts c JOIN accounts a ON a.id = c.account_id JOIN users u ON u.id = c.user_id"""  # noqa: S608 - our own text
 
 
 async def add_contact(
@@ -189,26 +197,13 @@ async def accounts_of_user(q: Queryable, user_id: UUID, now: datetime) -> list[t
     return [(row["account_id"], row["id"]) for row in rows]
 
 
-async def addressee(q: Queryable, account_id: UUID, contact_id: UUID | None, now: datetime) -> Row | None:
-    """The user behind a contact of the account, or, when it is there no more, behind the first owner."""
-    return await q.fetchrow(
-        """SELECT u.id, u.email, u.name FROM contacts c JOIN users u ON u.id = c.user_id
-           WHERE c.account_id = $1 AND (c.id = $2 OR c.role = 'owner')
-             AND (c.expires_at IS NULL OR c.expires_at > $3)
-           ORDER BY c.id = $2 DESC NULLS LAST, c.created_at, c.id LIMIT 1""",
-        account_id,
-        contact_id,
-        now,
-    )
-
-
 def _contact(row: Row) -> Contact:
     return Contact(
         row["id"],
         row["account_id"],
         row["account_number"],
         row["account_name"],
-        User(row["user_id"], row["email"], row["name"], row["locale"]),
+        User(row["user_id"], row["email"], row["name"], row["locale"], row["email_bouncing"]),
         row["role"],
         access.load(row["grants"]),
         tuple(row["denied_fields"]),
@@ -219,64 +214,8 @@ def _contact(row: Row) -> Contact:
 # -- housekeeping
 
 
-async def purge(q: Queryable, now: datetime, sessions_before: datetime) -> None:
-    """Forgets guesses that no longer count and sessions long over."""
+async def purge(q: Queryable, now: datetime, sessions_before: datetime, devices_before: datetime) -> None:
+    """Forgets guesses that no longer count, sessions long over, and devices long unused."""
     await q.execute("DELETE FROM guesses WHERE whole_at < $1", now)
     await q.execute("DELETE FROM sessions WHERE expires_at < $1", sessions_before)
-
-
-# -- e-mails
-
-
-async def add_email(tx: Tx, letter: Letter, text: Text, sealed_secret: bytes | None, now: datetime) -> UUID | None:
-    """None when there is a mail on this occasion already."""
-    added: UUID | None = await tx.fetchval(
-        """INSERT INTO emails (account_id, user_id, occasion, recipient, category, subject, body, sealed_secret, resources,
-                               created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (occasion) DO NOTHING RETURNING id""",
-        letter.account_id,
-        letter.user_id,
-        letter.occasion,
-        letter.recipient,
-        letter.category,
-        text.subject,
-        text.body,
-        sealed_secret,
-        list(letter.resources),
-        now,
-    )
-    return added
-
-
-async def email(q: Queryable, email_id: UUID) -> Row | None:
-    return await q.fetchrow("SELECT * FROM emails WHERE id = $1", email_id)
-
-
-async def settle_email(tx: Tx, email_id: UUID, state: str, error: str, sent_at: datetime | None) -> Row | None:
-    """None when it is settled already."""
-    return await tx.fetchrow(
-        """UPDATE emails SET state = $2, error = $3, sent_at = $4, sealed_secret = NULL WHERE id = $1 AND state = 'queued'
-           RETURNING account_id""",
-        email_id,
-        state,
-        error,
-        sent_at,
-    )
-
-
-async def waiting_emails(q: Queryable, since: datetime) -> list[UUID]:
-    rows = await q.fetch("SELECT id FROM emails WHERE state = 'queued' AND created_at >= $1", since)
-    return [row["id"] for row in rows]
-
-
-async def email_page(q: Queryable, account_id: UUID, resources: list[UUID] | None, page: Page) -> list[Row]:
-    after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], 4, descending=True)
-    return await q.fetch(
-        f"""SELECT id, created_at, sent_at, recipient, subject, body, state, category FROM emails
-            WHERE account_id = $1 AND ($2::uuid[] IS NULL OR (resources <> '{{}}' AND resources <@ $2)) AND {after}
-            ORDER BY {order} LIMIT $3""",  # noqa: S608 - the chassis' text
-        account_id,
-        resources,
-        page.limit,
-        *page.args,
-    )
+    await q.execute("DELETE FROM devices WHERE seen_at < $1", devices_before)

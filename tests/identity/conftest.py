@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import identity_pb2_grpc, notifications_pb2_grpc
 from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
@@ -40,12 +40,12 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             hasher=WEAK,
             tokens=ActorTokens(signing),
             sealer=SEALER,
-            post=Post(SEALER, delivers=False),
+            post=Post(SEALER, delivers=False, public_url="https://portal.example"),
             public_url="https://portal.example",
             mailer=None,
         ),
         register=register,
-        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub),
+        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub, notifications_pb2_grpc.NotificationsServiceStub),
         consumes=CONSUMES,
     ) as running:
         yield running
