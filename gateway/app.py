@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from gateway import over_http
 from gateway.over_websocket import Connection
-from gateway.pages import graphiql, sign_in
+from gateway.pages import graphiql, notifications, sign_in
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -79,6 +79,7 @@ def create(settings: Settings) -> Starlette:
             route("/readyz", readyz, "GET"),
             route("/sign-in", sign_in.sign_in, "GET", "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
+            route("/notifications", notifications.notifications, "GET", "POST"),
             route("/", home, "GET"),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],

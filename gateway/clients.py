@@ -13,7 +13,7 @@ from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
 from portico.domains.v1 import domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import identity_pb2_grpc, notifications_pb2_grpc
 from portico.tickets.v1 import tickets_pb2_grpc
 from services.chassis import telemetry
 
@@ -50,6 +50,7 @@ class Clients:
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
     billing: "billing_pb2_grpc.BillingServiceAsyncStub"
     tickets: "tickets_pb2_grpc.TicketsServiceAsyncStub"
+    notifications: "notifications_pb2_grpc.NotificationsServiceAsyncStub"
 
     @classmethod
     def connect(cls, addresses: Mapping[str, str]) -> "Clients":
@@ -62,6 +63,7 @@ class Clients:
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),
             billing_pb2_grpc.BillingServiceStub(channels["billing"]),
             tickets_pb2_grpc.TicketsServiceStub(channels["tickets"]),
+            notifications_pb2_grpc.NotificationsServiceStub(channels["identity"]),
         )
 
     async def close(self) -> None:

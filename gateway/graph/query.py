@@ -11,6 +11,7 @@ from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.notifications import NotificationMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -63,5 +64,5 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, BillingMutations, ViewerMutations):
+class Mutation(DomainMutations, BillingMutations, ViewerMutations, NotificationMutations):
     pass

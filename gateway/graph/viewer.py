@@ -7,7 +7,9 @@ from gateway import messages
 from gateway.access import PUBLIC, SELF, Permission, access, field
 from gateway.context import Acting, Request, at_most, global_id, read_id
 from gateway.errors import ErrorCode
-from gateway.graph.common import DateTime, UserError, moment, moment_of
+from gateway.graph import emails
+from gateway.graph.common import Connection, DateTime, UserError, moment, moment_of
+from gateway.graph.emails import Email
 from gateway.graph.identity import Contact, Grant, User, grants_of
 from gateway.graph.mutations import Wrong, mutation
 from portico.identity.v1 import identity_pb2
@@ -91,6 +93,10 @@ class Viewer:
     )
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."
+    )
+
+    emails: Connection[Email] | None = field(
+        SELF, emails.own_page, description="E-mail about the user itself, the newest first. An API token is shown none."
     )
 
     @staticmethod

@@ -19,7 +19,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from portico.common.v1 import common_pb2
-from services.chassis.money import to_decimal
+from services.chassis import money
 
 SECRET = "⟦secret⟧"  # noqa: S105 - where the secret goes
 """Stands in a kept body where the sent one has the letter's secret."""
@@ -33,9 +33,6 @@ _SMALL_PRINT = {
     "hu": ("Fiók: {}", "Ön dönti el, miről kap e-mailt: {}"),
     "en": ("Account: {}", "You choose what you get e-mail about: {}"),
 }
-#: It does not break: an amount stays on one line.
-_SPACE = "\u00a0"
-_SIGNS = {"HUF": "Ft", "EUR": "€", "USD": "$"}
 _LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 _MONTHS = (
     "January",
@@ -142,17 +139,6 @@ def moment(locale: str, at: datetime) -> str:
     return f"{date(locale, at)}{' ' if locale == 'hu' else ', '}{at:%H:%M} (UTC)"
 
 
-def money(locale: str, amount: common_pb2.Money) -> str:
-    """An amount as people write it: "12 990 Ft", "12,90 €"; "HUF 12,990", "€12.90"."""
-    whole, dot, part = to_decimal(abs(amount.minor), amount.currency).partition(".")
-    grouped = f"{int(whole):,}"
-    minus, sign = "-" if amount.minor < 0 else "", _SIGNS.get(amount.currency, amount.currency)
-    if locale == "hu":
-        return f"{minus}{grouped.replace(',', _SPACE)}{dot and ','}{part}{_SPACE}{sign}"
-    before = sign if len(sign) == 1 else f"{amount.currency}{_SPACE}"
-    return f"{minus}{before}{grouped}{dot}{part}"
-
-
 def _make(locale: str) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -163,7 +149,7 @@ def _make(locale: str) -> jinja2.Environment:
     )
     made.filters["date"] = lambda at: date(locale, at)
     made.filters["moment"] = lambda at: moment(locale, at)
-    made.filters["money"] = lambda amount: money(locale, amount)
+    made.filters["money"] = lambda amount: money.written(amount.minor, amount.currency, locale)
     made.filters["reversed"] = lambda amount: common_pb2.Money(minor=-amount.minor, currency=amount.currency)
     return made
 
