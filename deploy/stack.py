@@ -187,8 +187,8 @@ class Stack:
         if name == "gateway":
             return [sys.executable, "-m", "gateway"]
         if name == "mail":
-            options = ["--port", str(self.port("mail")), "--folder", str(self.mail_folder)]
-            return [sys.executable, "-m", "deploy.sandbox.mail", *options]
+            own = ["--port", str(self.port("mail")), "--folder", str(self.mail_folder)]
+            return [sys.executable, "-m", "deploy.sandbox.mail", *own]
         if name != "registry":
             return [sys.executable, "-m", f"services.{name}"]
         folder = self.base / "registry"

@@ -1,7 +1,6 @@
 """Which e-mail the signed-in user gets, account by account: where the links in e-mails lead."""
 
 import asyncio
-from collections.abc import Mapping
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
@@ -13,6 +12,7 @@ from gateway.pages.rendering import COMMON, Texts, current, page, read_form, too
 from gateway.service import Gateway, locale_of, same_origin
 from gateway.sessions import Member, Session
 from portico.identity.v1 import notifications_pb2
+from portico.identity.v1.notifications_pb2 import NotificationPreference
 
 TEXTS: Texts = {
     "hu": {
@@ -118,7 +118,7 @@ async def _show(
     )
 
 
-async def _preferences(gateway: Gateway, calls: Calls, member: Member, locale: str) -> list[Mapping[str, object]]:
+async def _preferences(gateway: Gateway, calls: Calls, member: Member, locale: str) -> list[NotificationPreference]:
     request = notifications_pb2.ListNotificationPreferencesRequest(locale=locale)
     method = gateway.clients.notifications.ListNotificationPreferences
     answer = await calls.read("identity", method, request, member.token)
