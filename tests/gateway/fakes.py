@@ -13,7 +13,7 @@ from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2, identity_pb2_grpc
+from portico.identity.v1 import identity_pb2, identity_pb2_grpc, notifications_pb2, notifications_pb2_grpc
 from portico.tickets.v1 import tickets_pb2, tickets_pb2_grpc
 from services.chassis.errors import DomainError, NotFound, to_status
 
@@ -63,6 +63,8 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
+    emails: list[identity_pb2.Email] = field(default_factory=list)
+    switched_off: set[tuple[str, str]] = field(default_factory=set)
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
@@ -264,7 +266,7 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
 
     async def ListEmails(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListEmails")
-        return identity_pb2.ListEmailsResponse()
+        return emails_page(self.world)
 
     async def ListSessions(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListSessions")
@@ -309,6 +311,51 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "RevokeApiToken")
         self.world.tokens.pop(f"made-{request.id}", None)
         return identity_pb2.RevokeApiTokenResponse()
+
+
+class Notifications(Fake, notifications_pb2_grpc.NotificationsServiceServicer):
+    async def ListNotificationPreferences(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "ListNotificationPreferences")
+        found = [self.preference(account, category, request.locale) for category in ("billing", "support", "security")]
+        return notifications_pb2.ListNotificationPreferencesResponse(preferences=found)
+
+    async def SetNotificationPreference(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "SetNotificationPreference")
+        if request.category == "billing" and not request.enabled and request.acknowledgement != "billing-1":
+            await _refuse(context, _AcknowledgementRequired(field="acknowledgement", warning=f"!{request.locale}!"))
+        if request.enabled:
+            self.world.switched_off.discard((account, request.category))
+        else:
+            self.world.switched_off.add((account, request.category))
+        return self.preference(account, request.category, request.locale)
+
+    async def ListOwnEmails(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListOwnEmails")
+        return emails_page(self.world)
+
+    async def RecordBounce(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RecordBounce")
+        return notifications_pb2.RecordBounceResponse()
+
+    def preference(self, account: str, category: str, locale: str) -> notifications_pb2.NotificationPreference:
+        essential = category == "billing"
+        return notifications_pb2.NotificationPreference(
+            category=category,
+            enabled=(account, category) not in self.world.switched_off,
+            essential=essential,
+            optional=category != "security",
+            warning=f"!{locale}!" if essential else "",
+            acknowledgement="billing-1" if essential else "",
+        )
+
+
+def emails_page(world: World) -> identity_pb2.ListEmailsResponse:
+    info = common_pb2.PageInfo(cursors=[mail.id for mail in world.emails])
+    return identity_pb2.ListEmailsResponse(emails=world.emails, page=info)
+
+
+class _AcknowledgementRequired(DomainError):
+    reason = "ACKNOWLEDGEMENT_REQUIRED"
 
 
 class _SignInFailed(DomainError):
@@ -498,6 +545,8 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
     for name, (add, kind) in made.items():
         server = grpc.aio.server()
         add(kind(world, name), server)
+        if name == "identity":
+            notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(Notifications(world, name), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers[name] = server

@@ -287,17 +287,17 @@ async def sign_in(identity: Serving, member: Member, ip: str, user_agent: str) -
 
 async def test_a_sign_in_from_a_new_network_or_program_is_told_to_the_user(identity: Serving, town: Town) -> None:
     member = await town.member()
-    await sign_in(identity, member, "203.0.113.7", FIREFOX)
+    await sign_in(identity, member, "100.64.7.7", FIREFOX)
     assert not await own_mail(identity, member)  # the first of all is no news
-    await sign_in(identity, member, "203.0.113.99", FIREFOX.replace("131", "140"))
+    await sign_in(identity, member, "100.64.7.99", FIREFOX.replace("131", "140"))
     assert not await own_mail(identity, member)  # the same street, the same program after an update
-    await sign_in(identity, member, "198.51.100.1", FIREFOX)
+    await sign_in(identity, member, "100.64.8.1", FIREFOX)
     [mail] = await own_mail(identity, member)
     assert (mail.category, mail.recipient) == ("security", member.email)
-    assert "198.51.100.1" in mail.body
+    assert "100.64.8.1" in mail.body
     assert "Firefox, Linux" in mail.body
-    await sign_in(identity, member, "198.51.100.2", FIREFOX)
-    await sign_in(identity, member, "198.51.100.2", "see http://evil.example to keep your account")
+    await sign_in(identity, member, "100.64.8.2", FIREFOX)
+    await sign_in(identity, member, "100.64.8.2", "see http://evil.example to keep your account")
     newest, *older = await own_mail(identity, member)
     assert len(older) == 1
     assert "evil" not in newest.body
