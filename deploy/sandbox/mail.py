@@ -50,7 +50,8 @@ def readable(raw: bytes, recipients: list[str]) -> str:
     message = email.message_from_bytes(raw, policy=default)
     assert isinstance(message, EmailMessage)
     body = message.get_body(preferencelist=("plain", "html"))
-    text = body.get_content() if body is not None else ""
+    # As a terminal likes it: no carriage return, no space that does not break.
+    text = "\n".join(str(body.get_content()).replace("\u00a0", " ").splitlines()) if body is not None else ""
     head = f"From:    {message['From']}\nTo:      {', '.join(recipients)}\nSubject: {message['Subject']}"
     return "\n".join(["─" * 72, head, "", text.rstrip(), "─" * 72])
 

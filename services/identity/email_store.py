@@ -7,8 +7,8 @@ from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
+from services.identity.conditions import Conditions, containing
 from services.identity.letters import Letter, Text
-from services.identity.likeness import containing
 
 # -- e-mails
 
@@ -81,20 +81,20 @@ async def page(
 ) -> list[Row]:
     """Newest first. `owner` is ("account", id), or ("user", id) for the mail that is in no account's list."""
     kind, owner_id = owner
-    after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], 6, descending=True)
+    where = Conditions("account_id = {}" if kind == "account" else "user_id = {} AND account_id IS NULL", owner_id)
+    if resources is not None:
+        where.add("resources <> '{{}}' AND resources <@ {}::uuid[]", resources)
+    if wanted.categories:
+        where.add("category = ANY({}::text[])", list(wanted.categories))
+    if wanted.states:
+        where.add("state = ANY({}::text[])", list(wanted.states))
+    if search := wanted.search.strip():
+        where.add("(subject || ' ' || recipient) ILIKE {}", containing(search))
+    after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], len(where.args) + 1, descending=True)
     return await q.fetch(
         f"""SELECT id, created_at, sent_at, recipient, subject, body, state, category, failure, error FROM emails
-            WHERE {"account_id = $1" if kind == "account" else "user_id = $1 AND account_id IS NULL"}
-              AND ($2::uuid[] IS NULL OR (resources <> '{{}}' AND resources <@ $2))
-              AND (cardinality($3::text[]) = 0 OR category = ANY($3))
-              AND (cardinality($4::text[]) = 0 OR state = ANY($4))
-              AND ($5 = '' OR (subject || ' ' || recipient) ILIKE $5) AND {after}
-            ORDER BY {order} LIMIT {page.limit}""",  # noqa: S608 - our own conditions and the chassis' text
-        owner_id,
-        resources,
-        list(wanted.categories),
-        list(wanted.states),
-        containing(search) if (search := wanted.search.strip()) else "",
+            WHERE {where.sql} AND {after} ORDER BY {order} LIMIT {page.limit}""",  # noqa: S608 - our own text
+        *where.args,
         *page.args,
     )
 

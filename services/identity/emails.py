@@ -124,7 +124,7 @@ async def record_bounce(
                 replace(operator, account_id=account_id, contact_id=None),
                 "email.bounced",
                 subject=("Email", email_id, mail["recipient"]),
-                before={"state": "sent"},
+                before={"state": mail["state"]},
                 after={"state": "bounced", "status": status, "diagnostic": diagnostic},
             )
 

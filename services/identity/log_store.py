@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
-from services.identity.likeness import containing
+from services.identity.conditions import Conditions, containing
 
 COLUMNS = """account_id, seq, id, occurred_at, actor_kind, actor_id, actor_label, actor_ip, actor_contact_id, action,
              subject_type, subject_id, subject_label, before_json, after_json"""
@@ -61,38 +61,31 @@ class Filter:
 
 
 async def page(q: Queryable, account_id: UUID, resources: list[UUID] | None, wanted: Filter, page: Page) -> list[Row]:
-    """Newest first. Only the conditions asked for are in the statement, so that each finds its index."""
-    conditions, args = ["account_id = $1"], [account_id]  # type: tuple[list[str], list[object]]
-
-    def limit(condition: str, *values: object) -> None:
-        numbers = [f"${len(args) + n}" for n in range(1, len(values) + 1)]
-        conditions.append(condition.format(*numbers))
-        args.extend(values)
-
+    """Newest first."""
+    where = Conditions("account_id = {}", account_id)
     if resources is not None:
-        limit("subject_id = ANY({}::text[])", [str(r) for r in resources])
+        where.add("subject_id = ANY({}::text[])", [str(r) for r in resources])
     if action := wanted.action.strip().lower():
         # As a range, not LIKE: that is what an index can answer whatever the plan was made for.
-        limit('action COLLATE "C" >= {} AND action COLLATE "C" < {}', action, action + chr(sys.maxunicode))
+        where.add('action COLLATE "C" >= {} AND action COLLATE "C" < {}', action, action + chr(sys.maxunicode))
     if wanted.actor_kinds:
-        limit("actor_kind = ANY({}::text[])", list(wanted.actor_kinds))
+        where.add("actor_kind = ANY({}::text[])", list(wanted.actor_kinds))
     if wanted.contact_id:
-        limit("actor_contact_id = {}", wanted.contact_id)
+        where.add("actor_contact_id = {}", wanted.contact_id)
     if wanted.subject_type:
-        limit("subject_type = {}", wanted.subject_type)
+        where.add("subject_type = {}", wanted.subject_type)
     if wanted.subject_id:
-        limit("subject_id = {}", wanted.subject_id)
+        where.add("subject_id = {}", wanted.subject_id)
     if wanted.since is not None:
-        limit("occurred_at >= {}", wanted.since)
+        where.add("occurred_at >= {}", wanted.since)
     if wanted.until is not None:
-        limit("occurred_at < {}", wanted.until)
+        where.add("occurred_at < {}", wanted.until)
     if search := wanted.search.strip():
-        limit("(actor_label || ' ' || subject_label) ILIKE {}", containing(search))
-    after, order = page.sql([("occurred_at", "timestamptz"), ("seq", "bigint")], len(args) + 1, descending=True)
+        where.add("(actor_label || ' ' || subject_label) ILIKE {}", containing(search))
+    after, order = page.sql([("occurred_at", "timestamptz"), ("seq", "bigint")], len(where.args) + 1, descending=True)
     return await q.fetch(
-        f"""SELECT {COLUMNS} FROM event_log WHERE {" AND ".join(conditions)} AND {after}
-            ORDER BY {order} LIMIT {page.limit}""",  # noqa: S608 - our own conditions and the chassis' text
-        *args,
+        f"SELECT {COLUMNS} FROM event_log WHERE {where.sql} AND {after} ORDER BY {order} LIMIT {page.limit}",  # noqa: S608
+        *where.args,
         *page.args,
     )
 

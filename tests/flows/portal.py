@@ -95,7 +95,7 @@ class Mail:
     def _body(self, kind: str) -> str:
         body = self.message.get_body(preferencelist=(kind,))
         assert body is not None, f"a mail without a {kind} part"
-        return str(body.get_content())
+        return "\n".join(str(body.get_content()).splitlines())
 
 
 class Portal:
@@ -119,13 +119,14 @@ class Portal:
                 found.append(Mail(message))
         return found
 
-    async def mail(self, address: str, part: str, seconds: float = 30) -> Mail:
-        """Waits for a mail to an address with this part in its subject or text; the newest, when there are several."""
+    async def mail(self, address: str, *parts: str, seconds: float = 30) -> Mail:
+        """Waits for a mail to an address with these parts in its subject or text; the newest, when there are several."""
 
         async def caught() -> Mail | None:
-            return next((m for m in reversed(self.mails(address)) if part in f"{m.subject}\n{m.text}"), None)
+            told = reversed(self.mails(address))
+            return next((m for m in told if all(part in f"{m.subject}\n{m.text}" for part in parts)), None)
 
-        return await eventually(f"a mail to {address} that tells of {part}", caught, seconds)
+        return await eventually(f"a mail to {address} that tells of {parts}", caught, seconds)
 
     async def close(self) -> None:
         await self.http.aclose()
