@@ -11,8 +11,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from gateway import over_http
+from gateway.oauth import endpoints as oauth
 from gateway.over_websocket import Connection
-from gateway.pages import graphiql, notifications, sign_in
+from gateway.pages import consent, graphiql, notifications, reset, sign_in
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -59,6 +60,7 @@ def create(settings: Settings) -> Starlette:
             yield
         finally:
             await gateway.hub.stop()
+            await gateway.oauth.close()
             await gateway.clients.close()
 
     def route(path: str, handler: Handler, *methods: str) -> Route:
@@ -80,6 +82,17 @@ def create(settings: Settings) -> Starlette:
             route("/sign-in", sign_in.sign_in, "GET", "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
             route("/notifications", notifications.notifications, "GET", "POST"),
+            route("/forgot", reset.forgot, "GET", "POST"),
+            route("/reset", reset.reset, "GET", "POST"),
+            route("/.well-known/openid-configuration", oauth.metadata, "GET", "OPTIONS"),
+            route("/.well-known/oauth-authorization-server", oauth.metadata, "GET", "OPTIONS"),
+            route("/oauth/jwks", oauth.jwks, "GET", "OPTIONS"),
+            route("/oauth/authorize", consent.authorize, "GET", "POST"),
+            route("/oauth/consent", consent.consent, "GET", "POST"),
+            route("/oauth/token", oauth.token, "POST", "OPTIONS"),
+            route("/oauth/userinfo", oauth.userinfo, "GET", "POST", "OPTIONS"),
+            route("/oauth/revoke", oauth.revoke, "POST", "OPTIONS"),
+            route("/oauth/introspect", oauth.introspect, "POST"),
             route("/", home, "GET"),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],

@@ -13,8 +13,14 @@ from graphql import (
     SelectionSetNode,
 )
 
-MAX_BODY = 100_000
-"""Bytes of a request body, and of a WebSocket frame."""
+MAX_BODY = 2_000_000
+"""Bytes of a request body over HTTP: a zone file of 10,000 records fits in its variables."""
+MAX_FORM = 100_000
+"""Bytes of a page's form."""
+MAX_FRAME = 100_000
+"""Bytes of a WebSocket frame."""
+MAX_DOCUMENT = 100_000
+"""Characters of a GraphQL document."""
 MAX_DEPTH = 15
 MAX_FIELDS = 1000
 MAX_ALIASES = 100

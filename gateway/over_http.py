@@ -15,7 +15,7 @@ from gateway import messages
 from gateway.clients import Calls
 from gateway.documents import DocumentError
 from gateway.errors import Problem, ServiceError, problem_json, problem_of, to_json, trace_id
-from gateway.limits import MAX_BODY, BodyTooLarge, read_body
+from gateway.limits import MAX_BODY, MAX_DOCUMENT, BodyTooLarge, read_body
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import BadCredential, Credential, credential_of
 from services.chassis import telemetry
@@ -81,6 +81,8 @@ def parameters(asked: dict[str, Any]) -> Asked:
     query, variables, name = asked.get("query"), asked.get("variables"), asked.get("operationName")
     if not isinstance(query, str) or not query.strip():
         raise Refused(400, "BAD_REQUEST", "query must be a GraphQL document: a string that is not empty.")
+    if len(query) > MAX_DOCUMENT:
+        raise Refused(400, "DOCUMENT_TOO_COSTLY", f"The document is over {MAX_DOCUMENT} characters.")
     if variables is not None and not isinstance(variables, dict):
         raise Refused(400, "BAD_REQUEST", "variables must be an object.")
     if name is not None and not isinstance(name, str):

@@ -19,7 +19,7 @@ from gateway.context import Request
 from gateway.documents import Document, DocumentError, Operation
 from gateway.errors import Problem, ServiceError, problem_json, problem_of, to_json, trace_id
 from gateway.execution import closing
-from gateway.limits import MAX_BODY
+from gateway.limits import MAX_FRAME
 from gateway.over_http import Asked, Refused, body_of, parameters
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import KEPT_SECONDS, BadCredential, Credential, Session, bearer, credential_of
@@ -123,8 +123,8 @@ class Connection:
         text = message.get("text")
         if text is None:
             raise Closing(4400, "Only text frames are understood")
-        if len(text) > MAX_BODY:
-            raise Closing(4400, f"A message is over {MAX_BODY} bytes")
+        if len(text) > MAX_FRAME:
+            raise Closing(4400, f"A message is over {MAX_FRAME} bytes")
         try:
             frame = orjson.loads(text)
         except orjson.JSONDecodeError:

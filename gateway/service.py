@@ -12,6 +12,7 @@ from gateway.context import Request
 from gateway.documents import Documents
 from gateway.events import Hub
 from gateway.execution import Engine
+from gateway.oauth.server import Authority
 from gateway.sessions import Credential, Session, Sessions
 from gateway.settings import Settings
 
@@ -26,6 +27,7 @@ class Gateway:
     documents: Documents
     engine: Engine
     hub: Hub
+    oauth: Authority
 
     @classmethod
     def make(cls, settings: Settings) -> "Gateway":
@@ -38,6 +40,7 @@ class Gateway:
             Documents(core, table),
             Engine(core, table),
             Hub(settings.amqp_url),
+            Authority(settings.public_url, settings.addresses["identity"]),
         )
 
     def request(self, session: Session, locale: str, ip: str, calls: Calls) -> Request:

@@ -13,6 +13,13 @@ from deploy.parts import PartError, Parts
 from deploy.stack import Stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the stack shares one worker, so that one stack is started; else a file's tests stay together."""
+    for item in items:
+        needs_stack = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if needs_stack else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def run_dir() -> Iterator[Path]:
     """A folder for this run; pytest's own is closed to the user that the parts run as."""

@@ -9,7 +9,7 @@ import grpc
 import psutil
 import uvloop
 
-from deploy.bench import events, load, per_document, target
+from deploy.bench import events, load, per_document, target, zones
 from deploy.bench.documents import DASHBOARD, DOMAIN_PAGE
 from deploy.bench.events import Outcome
 from deploy.bench.fanout import Fanout
@@ -19,6 +19,8 @@ from deploy.bench.target import LARGE, SMALL, NoStack, Target
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLIENTS = 16
+#: Of the small account; what is done to it is taken back.
+ZONE = "minta.hu"
 #: Stretches of each kind in turn, so that what else the machine does meets all of them.
 _STRETCHES, _SECONDS, _WARM_UP = 3, 1.5, 1.0
 
@@ -42,6 +44,7 @@ async def _bench(where: Target) -> bool:
     print(f"Portico at {where.url}, {psutil.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the bench\n")
     equal = await _per_document(where)
     await _against_fanout(where)
+    await _zone_changes(where)
     _tell_events(await events.measure(where.databases["domains"], where.databases["identity"]))
     print(f"\nMeasured in {time.monotonic() - began:.0f} s.")
     return equal
@@ -117,6 +120,22 @@ def _tell_fanout(one: Phase, raw_one: Phase, many: Phase, raw_many: Phase, rpcs:
 
 def _row(what: str, gateway: float, raw: float, decimals: int) -> None:
     print(f"  {what:<32} {gateway:>11,.{decimals}f} {raw:>13,.{decimals}f} {gateway / raw:>7.2f}")
+
+
+# -- zones
+
+
+async def _zone_changes(where: Target) -> None:
+    client = await Client.connect(where.url)
+    few, many, imported = await zones.measure(client, where.tokens[SMALL], ZONE)
+    client.close()
+    print(f"One record changed in a zone of       few sets   {zones.LARGE_ZONE:,} sets   ratio")
+    for what, small, large in (
+        ("ms until answered, p50", few.answered, many.answered),
+        ("ms until served, p50", few.served, many.served),
+    ):
+        print(f"  {what:<32} {small:>11,.1f} {large:>13,.1f} {large / small:>7.2f}")
+    print(f"  importing {zones.LARGE_ZONE:,} record sets, until served: {imported:.1f} s; taken back afterwards\n")
 
 
 # -- events

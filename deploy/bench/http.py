@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -36,9 +37,9 @@ class Client:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
         return cls(reader, writer, parts.netloc)
 
-    def request(self, document: str, token: str) -> bytes:
+    def request(self, document: str, token: str, variables: Mapping[str, object] | None = None) -> bytes:
         """The bytes of a request, made once."""
-        body = json.dumps({"query": document}).encode()
+        body = json.dumps({"query": document, "variables": variables or {}}).encode()
         head = (
             f"POST /graphql HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from deploy.demo.customers import MASIK, MINTA, NAGY, Customer, demo_id
 from services.domains import names
-from services.domains.powerdns import RecordSet
+from services.domains.records import RecordSet
 
 NAGY_TOTAL = 2_000
 #: Of the agency's names, the first ones by name have their zone with us; the others are on its own nameservers.

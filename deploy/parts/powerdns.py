@@ -88,6 +88,7 @@ class PowerDNS:
             "webserver-loglevel": "none",
             "default-soa-content": "ns1.portico.example hostmaster.@ 0 10800 3600 604800 3600",
             "default-api-rectify": "yes",
+            "expand-alias": "yes",
             "default-ttl": "3600",
             "receiver-threads": "1",
             "distributor-threads": "1",
@@ -114,6 +115,8 @@ class PowerDNS:
             "gsqlite3-database": str(database),
             "local-address": "127.0.0.1",
             "local-port": str(self.dns_port),
+            # What ALIAS records lead to is asked here; there is no other resolver to rely on.
+            "resolver": f"127.0.0.1:{self.dns_port}",
             "webserver-address": "127.0.0.1",
             "webserver-port": str(context.ports.get("dns_api")),
             "webserver-allow-from": "127.0.0.1",
@@ -141,7 +144,11 @@ class PowerDNS:
                 "PowerDNS is not here (apt-get needs root or sudo) and Docker neither; "
                 "set POWERDNS_URL and POWERDNS_API_KEY to use a server of yours"
             )
-        settings = self._settings() | {"webserver-address": "0.0.0.0", "webserver-allow-from": "0.0.0.0/0"}  # noqa: S104
+        settings = self._settings() | {
+            "webserver-address": "0.0.0.0",  # noqa: S104
+            "webserver-allow-from": "0.0.0.0/0",
+            "resolver": "127.0.0.1:53",
+        }
         key = settings.pop("api-key")
         return await docker.container(
             self.name,

@@ -83,6 +83,11 @@ def refusals_of(error: ServiceError, locale: str) -> list[UserError]:
 
 def refused_item(refusal: common_pb2.Refusal, locale: str) -> UserError:
     """One refused item of a list, the others went on."""
-    path = [*input_path(refusal.field), str(refusal.index)] if refusal.field else None
+    return refused_field(refusal, locale, str(refusal.index))
+
+
+def refused_field(refusal: common_pb2.Refusal, locale: str, *item: str) -> UserError:
+    """A refusal as a userError; its path is the refusal's field, and the item of it."""
+    path = [*input_path(refusal.field), *item] if refusal.field else None
     text = messages.text(refusal.reason, locale, dict(refusal.metadata))
     return UserError(code=error_code(refusal.reason), message=text, field=path)

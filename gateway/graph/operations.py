@@ -28,6 +28,7 @@ class OperationState(Enum):
 @strawberry.enum
 class OperationKind(Enum):
     DOMAIN_REGISTRATION = "DOMAIN_REGISTRATION"
+    ZONE_CHANGE = "ZONE_CHANGE"
 
 
 STATES = enum_map(common_pb2.OperationState, OperationState, "OPERATION_STATE_")

@@ -10,8 +10,10 @@ from gateway.graph import domains, prices
 from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
+from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.notifications import NotificationMutations
+from gateway.graph.passwords import PasswordMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -64,5 +66,7 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, BillingMutations, ViewerMutations, NotificationMutations):
+class Mutation(
+    DomainMutations, ZoneMutations, BillingMutations, ViewerMutations, PasswordMutations, NotificationMutations
+):
     pass

@@ -12,6 +12,7 @@ from gateway.graph.common import Connection, DateTime, UserError, moment, moment
 from gateway.graph.emails import Email
 from gateway.graph.identity import Contact, Grant, User, grants_of
 from gateway.graph.mutations import Wrong, mutation
+from gateway.graph.vpn import VpnAccess, vpn_access
 from portico.identity.v1 import identity_pb2
 
 
@@ -19,6 +20,7 @@ from portico.identity.v1 import identity_pb2
 @strawberry.type(description="Where the user is signed in.")
 class Session:
     id: strawberry.ID
+    application: str | None = strawberry.field(description="The app that the user let in; null for a browser.")
     user_agent: str | None
     ip: str | None = strawberry.field(description="Where it was opened from.")
     created_at: DateTime
@@ -30,6 +32,7 @@ class Session:
     def of(pb: identity_pb2.Session) -> "Session":
         return Session(
             id=strawberry.ID(global_id("Session", pb.id)),
+            application=pb.application or None,
             user_agent=pb.user_agent or None,
             ip=pb.ip or None,
             created_at=moment(pb.created_at),
@@ -89,10 +92,15 @@ class Viewer:
     current_ip: str
     memberships: list[Contact]
     sessions: list[Session] | None = field(
-        SELF, _sessions, description="The open sessions, the last used first. An API token is shown none."
+        SELF,
+        _sessions,
+        description="The open sessions, of browsers and of apps, the last used first. A token is shown none.",
     )
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."
+    )
+    vpn_access: VpnAccess | None = field(
+        SELF, vpn_access, description="Null without a VPN password. An API token is shown none."
     )
 
     emails: Connection[Email] | None = field(
@@ -170,7 +178,7 @@ async def revoke_session(acting: Acting, input_: RevokeSessionInput) -> ViewerPa
 
 
 async def create_api_token(acting: Acting, input_: CreateApiTokenInput) -> ApiTokenPayload:
-    """Makes an API token of the user's membership in an account. Only a session may, not another token."""
+    """Makes an API token of the user's membership in an account. For a person who has just confirmed who they are."""
     ips = input_.ips or []
     at_most(input_.permissions, len(Permission), "input.permissions")
     at_most(ips, 20, "input.ips")

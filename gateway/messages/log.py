@@ -66,11 +66,58 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{actor} bekapcsolta az e-mail-értesítéseket ebben a kategóriában: {category}",
         "{actor} switched on e-mail of the category {category}",
     ),
+    "oauth_client.disabled": (
+        "{actor} letiltotta az alkalmazást: {subject}",
+        "{actor} disabled the application {subject}",
+    ),
+    "oauth_client.registered": (
+        "{actor} alkalmazást vett nyilvántartásba: {subject}",
+        "{actor} registered the application {subject}",
+    ),
+    "signing_key.rotated": (
+        "{actor} lecserélte az aláíró kulcsot: {subject}",
+        "{actor} rotated the signing key {subject}",
+    ),
     "ticket.opened": ("{actor} hibajegyet nyitott: {subject}", "{actor} opened the ticket {subject}"),
+    "user.app_signed_in": (
+        "{actor} bejelentkezett ebben az alkalmazásban: {application}",
+        "{actor} signed in to the application {application}",
+    ),
+    "user.app_signed_out": (
+        "{subject} kijelentkezett ebből az alkalmazásból: {application}",
+        "{subject} was signed out of the application {application}",
+    ),
+    "user.password_change_failed": (
+        "{actor} sikertelenül próbált jelszót változtatni",
+        "{actor} failed to change the password",
+    ),
+    "user.password_changed": ("{actor} megváltoztatta a jelszavát", "{actor} changed the password"),
+    "user.password_reset": (
+        "{subject} új jelszót állított be az e-mailben kapott hivatkozással",
+        "{subject} set a new password with the link from an e-mail",
+    ),
+    "user.password_reset_requested": (
+        "Új jelszót kértek ehhez a felhasználóhoz: {subject}",
+        "A new password was asked for {subject}",
+    ),
     "user.sessions_revoked": ("{actor} munkameneteket léptetett ki", "{actor} ended sessions"),
     "user.sign_in_failed": ("Sikertelen bejelentkezési kísérlet: {subject}", "A sign-in as {subject} failed"),
     "user.signed_in": ("{actor} bejelentkezett", "{actor} signed in"),
     "user.signed_out": ("{actor} kijelentkezett", "{actor} signed out"),
+    "user.vpn_password_removed": ("{actor} törölte a VPN-jelszavát", "{actor} removed the VPN password"),
+    "user.vpn_password_set": ("{actor} beállította a VPN-jelszavát", "{actor} set the VPN password"),
+    "zone.changed": (
+        "{actor} módosította a DNS-zónát: {subject} (új: {added}, módosult: {changed}, törölt: {removed})",
+        "{actor} changed the DNS zone {subject} (new: {added}, changed: {changed}, removed: {removed})",
+    ),
+    "zone.imported": (
+        "{actor} zónafájlt töltött be: {subject} (új: {added}, módosult: {changed}, törölt: {removed})",
+        "{actor} imported a zone file into {subject} (new: {added}, changed: {changed}, removed: {removed})",
+    ),
+    "zone.rolled_back": (
+        "{actor} visszaállította a DNS-zóna egy korábbi változatát: {subject}",
+        "{actor} rolled back the DNS zone {subject}",
+    ),
     "zone.created": ("Létrejött a DNS-zóna: {subject}", "The DNS zone {subject} was created"),
 }
 

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.clients import Calls
 from gateway.errors import ServiceError
-from gateway.limits import MAX_BODY, BodyTooLarge, read_body
+from gateway.limits import MAX_FORM, BodyTooLarge, read_body
 from gateway.service import Gateway, client_ip
 from gateway.sessions import BadCredential, Session, credential_of
 
@@ -49,9 +49,15 @@ SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-FORM_CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+
+
+def form_csp(*sources: str) -> str:
+    """Forms go to this site; to other sources of CSP too where their answer leads on there."""
+    targets = " ".join(("'self'", *sources))
+    return f"default-src 'none'; style-src 'self'; img-src 'self'; form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+
+
+FORM_CSP = form_csp()
 
 
 def page(
@@ -83,7 +89,7 @@ async def current(gateway: Gateway, http: HttpRequest) -> Session | None:
 async def read_form(http: HttpRequest) -> dict[str, str] | None:
     """The fields of a form; None when it is too large."""
     try:
-        body = await read_body(http.stream(), http.headers.get("content-length"), MAX_BODY)
+        body = await read_body(http.stream(), http.headers.get("content-length"), MAX_FORM)
     except BodyTooLarge:
         return None
     return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=20))

@@ -14,11 +14,13 @@ from portico.identity.v1 import identity_pb2
 TEXTS: Texts = {
     "hu": {
         "sign_out_question": "Kijelentkezik a Porticóból?",
+        "forgot": "Elfelejtette a jelszavát?",
         "with_token": "Folytatás API-tokennel",
         "missing": "Adja meg az e-mail-címét és a jelszavát.",
     },
     "en": {
         "sign_out_question": "Sign out of Portico?",
+        "forgot": "Forgot your password?",
         "with_token": "Continue with an API token",
         "missing": "Enter your e-mail address and password.",
     },

@@ -68,13 +68,6 @@ _caller: ContextVar[Actor | None] = ContextVar("caller", default=None)
 M = TypeVar("M", bound=Callable[..., Awaitable[Any]])
 
 
-class StepUpRequired(DomainError):
-    """The caller has to confirm who it is first, and did not within the last minutes."""
-
-    reason = "STEP_UP_REQUIRED"
-    status = grpc.StatusCode.PERMISSION_DENIED
-
-
 def requires(
     permission: str | None, *, step_up: bool = False
 ) -> Callable[[Callable[[Any, Any, Call], Awaitable[Any]]], Any]:
@@ -88,8 +81,8 @@ def requires(
             if actor is None:
                 raise ActorTokenMissing("the call carries no actor token")
             scope = actor.scope(permission, now) if permission else None
-            if step_up and (actor.confirmed_until is None or actor.confirmed_until <= now):
-                raise StepUpRequired("confirm who you are first")
+            if step_up:
+                actor.require_confirmed(now)
             return await method(self, request, Call(now, actor, scope))
 
         guarded.access = permission or _SIGNED_IN  # type: ignore[attr-defined]

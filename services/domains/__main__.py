@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from portico.domains.v1 import domains_pb2_grpc
 from services.chassis.db import Database
 from services.chassis.run import serve
 from services.domains import settings
@@ -11,7 +10,7 @@ from services.domains.epp import Registry
 from services.domains.events import CONSUMES
 from services.domains.jobs import JOBS, PERIODIC
 from services.domains.powerdns import PowerDns
-from services.domains.rpc import DomainsRpc
+from services.domains.rpc import register
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
         "domains",
         conf.service,
         build=build,
-        register=lambda server, app: domains_pb2_grpc.add_DomainsServiceServicer_to_server(DomainsRpc(app), server),
+        register=register,
         migrations=Path(__file__).parent / "migrations",
         consumes=CONSUMES,
         job_handlers=JOBS,

@@ -171,7 +171,7 @@ async def _insert(
     accepted: dict[str, tuple[int, Name]],
     now: datetime,
 ) -> tuple[UUID | None, list[common_pb2.Refusal]]:
-    order_id = await store.insert_order(tx, actor.account_id, _actor_json(actor), actor.locale, now)
+    order_id = await store.insert_order(tx, actor.account_id, actor.ref_json(), actor.locale, now)
     ids = await store.insert_ordered(
         tx,
         actor.account_id,
@@ -224,11 +224,6 @@ async def _insert(
     )
     await outbox.add(tx, event, account_id=actor.account_id, aggregate=order_id)
     return order_id, lost
-
-
-def _actor_json(actor: Actor) -> dict[str, str]:
-    ref = actor.ref()
-    return {"kind": ref.kind, "id": ref.id, "label": ref.label, "ip": ref.ip, "contact_id": ref.contact_id}
 
 
 async def _recall(app: App, actor: Actor, first: dict[str, object]) -> Ordered:

@@ -1,10 +1,11 @@
 """PowerDNS Authoritative's HTTP API (doc.powerdns.com/authoritative/http-api): the nameservers that serve our zones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import httpx
+
+from services.domains.records import Key, RecordSet
 
 _SERVER = "/api/v1/servers/localhost/zones"
 
@@ -15,16 +16,6 @@ class PowerDnsRefused(Exception):
 
 class PowerDnsUnavailable(Exception):
     """The server did not answer, or could not; trying again is harmless: a zone is written whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSet:
-    """`name` with its trailing dot; `records` in presentation format; `ttl` in seconds."""
-
-    name: str
-    type: str
-    ttl: int
-    records: tuple[str, ...]
 
 
 class PowerDns:
@@ -51,7 +42,15 @@ class PowerDns:
             )
             existing = await self._zone(zone) or []
         wanted = {(r.name, r.type): r for r in record_sets}
+        gone = [(r["name"], r["type"]) for r in existing if r["type"] != "SOA" and (r["name"], r["type"]) not in wanted]
+        await self.patch_zone(name, record_sets, gone)
+
+    async def patch_zone(self, name: str, put: Sequence[RecordSet], delete: Iterable[Key]) -> bool:
+        """Replaces and deletes record sets, all of them in one step; False when the server has no such zone."""
         changes: list[dict[str, Any]] = [
+            {"name": owner, "type": type_, "changetype": "DELETE"} for owner, type_ in sorted(delete)
+        ]
+        changes += [
             {
                 "name": r.name,
                 "type": r.type,
@@ -59,15 +58,12 @@ class PowerDns:
                 "changetype": "REPLACE",
                 "records": [{"content": content, "disabled": False} for content in r.records],
             }
-            for r in record_sets
+            for r in put
         ]
-        changes += [
-            {"name": r["name"], "type": r["type"], "changetype": "DELETE"}
-            for r in existing
-            if r["type"] != "SOA" and (r["name"], r["type"]) not in wanted
-        ]
-        if changes:
-            await self._call("PATCH", f"{_SERVER}/{zone}", {"rrsets": changes}, accept=(204,))
+        if not changes:
+            return True
+        answer = await self._call("PATCH", f"{_SERVER}/{name}.", {"rrsets": changes}, accept=(204, 404))
+        return answer.status_code == 204
 
     async def _zone(self, zone: str) -> list[dict[str, Any]] | None:
         answer = await self._call("GET", f"{_SERVER}/{zone}", None, accept=(200, 404))

@@ -58,13 +58,14 @@ async def list_domains(
         account_id,
         resources,
         list(states),
-        _escape_like(search.lower()),
+        escape_like(search.lower()),
         *page.args,
     )
     return page.cut(rows, lambda row: _sort_key(sort, row))
 
 
-def _escape_like(text: str) -> str:
+def escape_like(text: str) -> str:
+    """Stands for itself in a LIKE pattern."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 

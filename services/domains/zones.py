@@ -1,24 +1,19 @@
 """Zones: our database holds them, PowerDNS serves them. A job brings the nameservers to the zone's version."""
 
 import logging
-from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from portico.common.v1 import common_pb2
 from services.chassis import audit, jobs
 from services.chassis.actor import system
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import RUNNING, SUCCEEDED, WAITING
-from services.chassis.pages import Page
-from services.domains import store
+from services.domains import store, zone_store
 from services.domains.app import App, operations
-from services.domains.powerdns import PowerDnsUnavailable, RecordSet
+from services.domains.powerdns import PowerDnsUnavailable
+from services.domains.records import DEFAULT_TTL, Key
 
 log = logging.getLogger(__name__)
 KIND = "apply_zone"
-_DEFAULT_TTL = 3600
-_OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR domain_id = ANY($2))"
 
 
 async def create(tx: Tx, domain: Row) -> None:
@@ -43,7 +38,7 @@ async def create(tx: Tx, domain: Row) -> None:
         "INSERT INTO record_sets (zone_id, name, type, ttl, records) VALUES ($1, $2, 'NS', $3, $4)",
         zone_id,
         domain["name"] + ".",
-        _DEFAULT_TTL,
+        DEFAULT_TTL,
         [f"{host}." for host in domain["nameservers"]],
     )
     await operations.step(tx, domain["operation_id"], "zone", RUNNING)
@@ -51,7 +46,7 @@ async def create(tx: Tx, domain: Row) -> None:
         tx,
         system("domains", domain["account_id"]),
         "zone.created",
-        subject=("Zone", zone_id, domain["unicode_name"]),
+        subject=("Zone", domain["id"], domain["unicode_name"]),
         after={"nameservers": list(domain["nameservers"])},
     )
     await schedule(tx, zone_id, 1)
@@ -63,22 +58,28 @@ async def schedule(tx: Tx, zone_id: UUID, version: int) -> None:
 
 
 async def apply(job: jobs.LeasedJob, app: App) -> None:
-    """Brings the nameservers to the zone's present version; writing it twice changes nothing."""
+    """Brings the nameservers to the zone's present version; writing it twice changes nothing.
+
+    The first attempt writes what has changed since the version that they serve. Any later one writes the whole zone:
+    what an attempt that ended badly has left there is then made good, whatever it was.
+    """
     zone_id = UUID(job.payload["zone_id"])
     async with app.db.transaction(isolation="repeatable_read") as tx:
-        zone = await tx.fetchrow("SELECT id, domain_id, name, version FROM zones WHERE id = $1", zone_id)
+        zone = await zone_store.get(tx, zone_id)
         if zone is None:
             return
-        rows = await tx.fetch("SELECT name, type, ttl, records FROM record_sets WHERE zone_id = $1", zone_id)
+        keys = await _changed(tx, zone) if job.attempt == 1 else None
+        sets = await zone_store.sets(tx, zone_id, keys)
     domain = await store.get(app.db, zone["domain_id"])
     assert domain is not None
-    sets = [RecordSet(row["name"], row["type"], row["ttl"], tuple(row["records"])) for row in rows]
     try:
-        await app.powerdns.put_zone(zone["name"], domain["nameservers"], sets)
+        if keys is None or not await app.powerdns.patch_zone(zone["name"], list(sets.values()), keys - set(sets)):
+            whole = list((await zone_store.sets(app.db, zone_id)).values()) if keys is not None else list(sets.values())
+            await app.powerdns.put_zone(zone["name"], domain["nameservers"], whole)
     except PowerDnsUnavailable as error:
-        if domain["operation_id"]:
-            async with app.db.transaction() as tx:
-                await operations.step(tx, domain["operation_id"], "zone", WAITING, detail="nameservers away")
+        async with app.db.transaction() as tx:
+            for operation_id in await _operations(tx, domain, zone):
+                await operations.step(tx, operation_id, "zone", WAITING, detail="nameservers away")
         raise jobs.RetryLater(cause=str(error)) from error
     async with job.finishing(app.db) as tx:
         version = await tx.fetchval("SELECT version FROM zones WHERE id = $1 FOR UPDATE", zone_id)
@@ -88,48 +89,24 @@ async def apply(job: jobs.LeasedJob, app: App) -> None:
         await tx.execute(
             "UPDATE zones SET applied_version = greatest(applied_version, $2) WHERE id = $1", zone_id, zone["version"]
         )
-        if domain["operation_id"]:
-            await operations.finish(tx, domain["operation_id"], SUCCEEDED)
+        for operation_id in await _operations(tx, domain, zone):
+            await operations.finish(tx, operation_id, SUCCEEDED)
+
+
+async def _changed(tx: Tx, zone: Row) -> set[Key] | None:
+    """The sets that changed since what the nameservers serve; None where that cannot be told."""
+    changes = await zone_store.diffs(tx, zone["id"], zone["applied_version"], zone["version"])
+    if not zone["applied_version"] or len(changes) != zone["version"] - zone["applied_version"]:
+        return None
+    return {(one["name"], one["type"]) for change in changes for one in change["diff"]}
+
+
+async def _operations(tx: Tx, domain: Row, zone: Row) -> list[UUID]:
+    """What waits for the nameservers: the domain's registration, and the zone's changes in their order."""
+    waiting = await zone_store.unfinished(tx, zone["id"], zone["version"])
+    return [domain["operation_id"], *waiting] if domain["operation_id"] else waiting
 
 
 async def retry_given_up(q: Queryable) -> None:
     """A zone that the nameservers do not serve is never given up for good."""
     await jobs.revive(q, KIND)
-
-
-async def of_domains(
-    q: Queryable, account_id: UUID, resources: Sequence[UUID] | None, domain_ids: Sequence[UUID]
-) -> list[Row]:
-    return await q.fetch(
-        f"""SELECT id, domain_id, name, version, applied_version FROM zones
-            WHERE {_OWNED} AND domain_id = ANY($3)""",  # noqa: S608
-        account_id,
-        resources,
-        list(domain_ids),
-    )
-
-
-async def record_set_pages(
-    q: Queryable, account_id: UUID, resources: Sequence[UUID] | None, zone_ids: Sequence[UUID], page: Page
-) -> list[tuple[UUID, list[Any], common_pb2.PageInfo]]:
-    """The same page of each zone, in one statement; foreign zones are left out."""
-    condition, order = page.sql([("r.name", "text"), ("r.type", "text"), ("r.id", "uuid")], 4)
-    rows = await q.fetch(
-        f"""SELECT z.id AS zone, s.* FROM zones z LEFT JOIN LATERAL (
-                SELECT r.id, r.zone_id, r.name, r.type, r.ttl, r.records FROM record_sets r
-                WHERE r.zone_id = z.id AND {condition} ORDER BY {order} LIMIT {page.limit}) s ON true
-            WHERE z.{_OWNED.replace("domain_id", "z.domain_id")} AND z.id = ANY($3) ORDER BY z.id, {order.replace("r.", "s.")}""",  # noqa: S608
-        account_id,
-        resources,
-        list(zone_ids),
-        *page.args,
-    )
-    by_zone: dict[UUID, list[Row]] = {}
-    for row in rows:
-        by_zone.setdefault(row["zone"], [])
-        if row["id"] is not None:
-            by_zone[row["zone"]].append(row)
-    return [
-        (zone_id, *page.cut(sets, lambda row: (row["name"], row["type"], row["id"])))
-        for zone_id, sets in by_zone.items()
-    ]

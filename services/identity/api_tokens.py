@@ -179,7 +179,7 @@ async def revoke(db: Database, post: Post, actor: Actor, token_id: UUID, now: da
             await audit.record(
                 tx, there, "api_token.revoked", subject=("ApiToken", token_id, token["name"]), before=before
             )
-            user = await store.user_by_id(tx, user_id)
+            user = User.of(await store.user(tx, user_id))
             await _tell(tx, post, user, "api_token_revoked", token_id, token["name"], actor.ip, now)
 
 

@@ -1,6 +1,6 @@
 """What the identity service's RPCs, consumers and jobs are handed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.chassis.db import Database
 from services.identity.credentials import ActorTokens
@@ -8,6 +8,7 @@ from services.identity.emails import Post
 from services.identity.mailer import Mailer
 from services.identity.passwords import Hasher
 from services.identity.sealing import Sealer
+from services.identity.signing_keys import SigningKeys
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,4 @@ class App:
     public_url: str
     #: None: there is no mail server, and mail stays queued.
     mailer: Mailer | None
+    signing: SigningKeys = field(default_factory=SigningKeys)

@@ -30,8 +30,8 @@ async def add_session(
 
 async def session(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
-        f"""SELECT s.id, s.expires_at, s.last_used_at, s.ended_at, s.confirmed_at, s.grants, s.contact_id, s.operator,
-                   u.id AS user_id, u.email, u.name, u.locale, {BOUNCING}
+        f"""SELECT s.id, s.created_at, s.expires_at, s.last_used_at, s.ended_at, s.confirmed_at, s.grants, s.contact_id,
+                   s.operator, u.id AS user_id, u.email, u.name, u.locale, {BOUNCING}
             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",  # noqa: S608
         secret_hash,
     )
@@ -48,15 +48,20 @@ async def end_session(tx: Tx, secret_hash: bytes, now: datetime) -> Row | None:
     )
 
 
-async def sessions_of_user(q: Queryable, user_id: UUID, now: datetime, used_after: datetime) -> list[Row]:
-    """The open ones, the last used first; of very many the first 200."""
+async def sessions_of_user(
+    q: Queryable, user_id: UUID, now: datetime, used_after: datetime, app_used_after: datetime
+) -> list[Row]:
+    """The open ones, the last used first; of very many the first 200. `application` is the name of an app's client."""
     return await q.fetch(
-        """SELECT id, ip, user_agent, created_at, last_used_at, expires_at FROM sessions
-           WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3
-           ORDER BY last_used_at DESC, id DESC LIMIT 200""",
+        """SELECT s.id, s.ip, s.user_agent, s.created_at, s.last_used_at, s.expires_at, c.name AS application
+           FROM sessions s LEFT JOIN oauth_clients c ON c.id = s.client_id
+           WHERE s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND c.disabled_at IS NULL
+             AND s.last_used_at > CASE WHEN s.client_id IS NULL THEN $3::timestamptz ELSE $4 END
+           ORDER BY s.last_used_at DESC, s.id DESC LIMIT 200""",
         user_id,
         now,
         used_after,
+        app_used_after,
     )
 
 
@@ -89,7 +94,8 @@ async def end_sessions(tx: Tx, user_id: UUID, only: UUID | None, keep: UUID | No
         """UPDATE sessions s SET ended_at = $4 FROM users u
            WHERE s.user_id = $1 AND u.id = s.user_id AND s.ended_at IS NULL
              AND ($2::uuid IS NULL OR s.id = $2) AND ($3::uuid IS NULL OR s.id <> $3)
-           RETURNING s.id, s.ip, s.user_agent, u.email, u.locale""",
+           RETURNING s.id, s.ip, s.user_agent, u.email, u.locale,
+                     (SELECT c.name FROM oauth_clients c WHERE c.id = s.client_id) AS application""",
         user_id,
         only,
         keep,

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.jobs import Handler, LeasedJob, Periodic, RetryLater
-from services.identity import emails, store
+from services.identity import emails, oauth_store, signing_keys, store
 from services.identity.app import App
 
 _SESSIONS_KEPT = timedelta(days=90)
 _DEVICES_KEPT = timedelta(days=365)
+_AUTHORIZATIONS_KEPT = timedelta(days=1)
 
 
 async def send_email(job: LeasedJob, app: App) -> None:
@@ -24,6 +25,11 @@ async def queue_waiting_emails(app: App) -> None:
 async def purge(app: App) -> None:
     now = datetime.now(UTC)
     await store.purge(app.db, now, now - _SESSIONS_KEPT, now - _DEVICES_KEPT)
+    await oauth_store.purge(app.db, now, _AUTHORIZATIONS_KEPT)
+
+
+async def keep_signing_keys(app: App) -> None:
+    await signing_keys.keep_ready(app.db, app.sealer, datetime.now(UTC))
 
 
 #: So that a mail server that hangs leaves the other jobs their room.
@@ -32,4 +38,5 @@ JOBS: dict[str, Handler] = {emails.SEND: send_email}
 PERIODIC: dict[str, Periodic] = {
     "queue waiting e-mails": (60.0, queue_waiting_emails),
     "purge sign-ins": (3600.0, purge),
+    "change signing keys": (3600.0, keep_signing_keys),
 }

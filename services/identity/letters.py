@@ -9,8 +9,8 @@ the small print.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from datetime import date as day
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -135,8 +135,9 @@ def date(locale: str, at: day) -> str:
 
 
 def moment(locale: str, at: datetime) -> str:
-    """A moment, in UTC: "2027. 11. 23. 14:05 (UTC)"."""
-    return f"{date(locale, at)}{' ' if locale == 'hu' else ', '}{at:%H:%M} (UTC)"
+    """A minute as people write it: "2027. 11. 23. 14:05 (UTC)" or "23 November 2027, 14:05 (UTC)"."""
+    at = at.astimezone(UTC)
+    return f"{date(locale, at)}{'' if locale == 'hu' else ','} {at:%H:%M} (UTC)"
 
 
 def _make(locale: str) -> jinja2.Environment:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.chassis.actor import Grant
+from services.chassis.db import Row
 from services.identity import access
 
 
@@ -17,6 +18,11 @@ class User:
     name: str
     locale: str
     email_bouncing: bool = False
+
+    @classmethod
+    def of(cls, row: Row) -> "User":
+        """From a row of users."""
+        return cls(row["id"], row["email"], row["name"], row["locale"])
 
 
 @dataclass(frozen=True, slots=True)

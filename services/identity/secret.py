@@ -5,6 +5,13 @@ import secrets
 
 SESSION = "ps_"
 TOKEN = "pt_"  # noqa: S105 - a prefix
+RESET = "pw_"
+#: Of OAuth: an app's access and refresh tokens, its codes, its own secret, and the handle of an authorization in hand.
+ACCESS = "pa_"
+REFRESH = "pr_"
+CODE = "pc_"
+CLIENT = "pk_"
+REQUEST = "pq_"
 
 
 def make(prefix: str) -> str:

@@ -1,5 +1,5 @@
-"""All SQL of accounts, users and contacts. That of sessions and tokens stands in credential_store.py, that of e-mails in
-email_store.py, the event log's in log_store.py."""
+"""All SQL of accounts, users and contacts. That of sessions and tokens stands in credential_store.py, of reset links and VPN
+passwords in password_store.py, of e-mails in email_store.py, the event log's in log_store.py."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -84,15 +84,20 @@ async def email_of_user(q: Queryable, user_id: UUID) -> str:
     return str(await q.fetchval("SELECT email FROM users WHERE id = $1", user_id))
 
 
-async def user_by_id(q: Queryable, user_id: UUID) -> User:
-    """Of a user that is known to be there."""
-    row = await q.fetchrow(f"SELECT id, email, name, locale, {BOUNCING} FROM users u WHERE id = $1", user_id)  # noqa: S608
-    assert row is not None
-    return User(*row)
-
-
 async def user_by_email(q: Queryable, email: str) -> Row | None:
-    return await q.fetchrow("SELECT id, email, locale, password_hash FROM users WHERE email = $1::text::citext", email)
+    return await q.fetchrow(
+        "SELECT id, email, name, locale, password_hash FROM users WHERE email = $1::text::citext", email
+    )
+
+
+async def user(q: Queryable, user_id: UUID) -> Row:
+    row = await q.fetchrow(
+        """SELECT id, email, name, locale, password_hash,
+                  EXISTS (SELECT FROM factors WHERE user_id = users.id) AS has_factor FROM users WHERE id = $1""",
+        user_id,
+    )
+    assert row is not None
+    return row
 
 
 async def lock_password(tx: Tx, user_id: UUID) -> str | None:
@@ -121,8 +126,8 @@ async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest:
     return whole_at
 
 
-async def forget_guesses(tx: Tx, key: str) -> None:
-    await tx.execute("DELETE FROM guesses WHERE key = $1", key)
+async def forget_guesses(q: Queryable, key: str) -> None:
+    await q.execute("DELETE FROM guesses WHERE key = $1", key)
 
 
 # -- contacts
@@ -215,7 +220,8 @@ def _contact(row: Row) -> Contact:
 
 
 async def purge(q: Queryable, now: datetime, sessions_before: datetime, devices_before: datetime) -> None:
-    """Forgets guesses that no longer count, sessions long over, and devices long unused."""
+    """Forgets guesses that no longer count, sessions long over, devices long unused and reset links that have run out."""
     await q.execute("DELETE FROM guesses WHERE whole_at < $1", now)
     await q.execute("DELETE FROM sessions WHERE expires_at < $1", sessions_before)
     await q.execute("DELETE FROM devices WHERE seen_at < $1", devices_before)
+    await q.execute("DELETE FROM password_resets WHERE expires_at < $1", now)

@@ -27,8 +27,9 @@ from services.domains.app import App
 from services.domains.epp import Registry
 from services.domains.events import CONSUMES
 from services.domains.jobs import JOBS, report_stuck
-from services.domains.powerdns import PowerDns, RecordSet
-from services.domains.rpc import DomainsRpc
+from services.domains.powerdns import PowerDns
+from services.domains.records import RecordSet
+from services.domains.rpc import register
 from tests import sandbox
 from tests.serving import Database, Serving, person, serving
 
@@ -123,7 +124,7 @@ async def house(database: Database, parts: Parts, run_dir: Path) -> AsyncIterato
             await database("registrations"),
             run_dir,
             make_app=lambda db: App(db, client, nameserver, ("ns1.portico.example", "ns2.portico.example")),
-            register=lambda server, app: domains_pb2_grpc.add_DomainsServiceServicer_to_server(DomainsRpc(app), server),
+            register=register,
             make_stub=domains_pb2_grpc.DomainsServiceStub,
             consumes=CONSUMES,
         ) as running:

@@ -13,9 +13,16 @@ from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2, identity_pb2_grpc, notifications_pb2, notifications_pb2_grpc
+from portico.identity.v1 import (
+    identity_pb2,
+    identity_pb2_grpc,
+    notifications_pb2,
+    notifications_pb2_grpc,
+    passwords_pb2,
+    passwords_pb2_grpc,
+)
 from portico.tickets.v1 import tickets_pb2, tickets_pb2_grpc
-from services.chassis.errors import DomainError, NotFound, to_status
+from services.chassis.errors import DomainError, Invalid, NotFound, to_status
 
 ALL = [
     "account.read",
@@ -65,6 +72,8 @@ class World:
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
     emails: list[identity_pb2.Email] = field(default_factory=list)
     switched_off: set[tuple[str, str]] = field(default_factory=set)
+    link_used: bool = False
+    vpn: passwords_pb2.VpnAccess | None = None
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
@@ -358,6 +367,63 @@ class _AcknowledgementRequired(DomainError):
     reason = "ACKNOWLEDGEMENT_REQUIRED"
 
 
+class Passwords(Fake, passwords_pb2_grpc.PasswordsServiceServicer):
+    """Its one good link is "good-link", until it is used."""
+
+    async def ChangePassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ChangePassword")
+        if request.current_password != "right":
+            await _refuse(context, _PasswordWrong(field="current_password"))
+        return passwords_pb2.ChangePasswordResponse(ended_sessions=2 if request.end_other_sessions else 0)
+
+    async def RequestPasswordReset(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RequestPasswordReset")
+        return passwords_pb2.RequestPasswordResetResponse()
+
+    async def GetPasswordReset(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "GetPasswordReset")
+        if request.secret != "good-link" or self.world.link_used:
+            await _refuse(context, _LinkInvalid())
+        return passwords_pb2.GetPasswordResetResponse(email="anna@x.example", min_length=15)
+
+    async def ResetPassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ResetPassword")
+        if request.secret != "good-link" or self.world.link_used:
+            await _refuse(context, _LinkInvalid())
+        if len(request.new_password) < 15:
+            await _refuse(context, _PasswordTooShort(field="new_password", least="15"))
+        self.world.link_used = True
+        return passwords_pb2.ResetPasswordResponse()
+
+    async def GetVpnAccess(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "GetVpnAccess")
+        return passwords_pb2.GetVpnAccessResponse(access=self.world.vpn)
+
+    async def SetVpnPassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetVpnPassword")
+        self.world.vpn = passwords_pb2.VpnAccess(username="vpn-anna")
+        self.world.vpn.set_at.FromJsonString("2026-01-01T00:00:00Z")
+        made = "" if request.HasField("password") else "made-up"
+        return passwords_pb2.SetVpnPasswordResponse(access=self.world.vpn, generated_password=made)
+
+    async def RemoveVpnPassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RemoveVpnPassword")
+        self.world.vpn = None
+        return passwords_pb2.RemoveVpnPasswordResponse()
+
+
+class _PasswordWrong(Invalid):
+    reason = "PASSWORD_WRONG"
+
+
+class _PasswordTooShort(Invalid):
+    reason = "PASSWORD_TOO_SHORT"
+
+
+class _LinkInvalid(DomainError):
+    reason = "RESET_LINK_INVALID"
+
+
 class _SignInFailed(DomainError):
     reason = "SIGN_IN_FAILED"
     status = grpc.StatusCode.UNAUTHENTICATED
@@ -547,6 +613,7 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
         add(kind(world, name), server)
         if name == "identity":
             notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(Notifications(world, name), server)
+            passwords_pb2_grpc.add_PasswordsServiceServicer_to_server(Passwords(world, "passwords"), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers[name] = server

@@ -61,17 +61,24 @@ async def test_without_a_credential_only_the_schema_is_shown(stand: Stand) -> No
     assert (await stand.post("{ __schema { queryType { name } } }", None)).status_code == 200
 
 
-async def test_a_body_over_100_kb_is_refused_announced_or_chunked(stand: Stand) -> None:
-    big = json.dumps({"query": "{ viewer { currentIp } } #" + "x" * 100_000}).encode()
+async def test_a_body_over_2_mb_is_refused_announced_or_chunked(stand: Stand) -> None:
+    big = json.dumps({"query": "{ viewer { currentIp } }", "variables": {"x": "x" * 2_000_000}}).encode()
     assert (await stand.http.post("/graphql", content=big, headers=JSON)).status_code == 413
 
     async def chunks() -> AsyncIterator[bytes]:
-        for begin in range(0, len(big), 10_000):
-            yield big[begin : begin + 10_000]
+        for begin in range(0, len(big), 100_000):
+            yield big[begin : begin + 100_000]
 
     answer = await stand.http.post("/graphql", content=chunks(), headers=JSON)
     assert answer.status_code == 413
-    assert "100000 bytes" in only(answer.json())["message"]
+    assert "2000000 bytes" in only(answer.json())["message"]
+
+
+async def test_a_document_over_100_000_characters_is_refused_while_variables_may_be_longer(stand: Stand) -> None:
+    answer = await stand.post("{ viewer { currentIp } } #" + "x" * 100_000)
+    assert answer.status_code == 400
+    assert only(answer.json())["extensions"]["code"] == "DOCUMENT_TOO_COSTLY"
+    assert (await stand.post("{ viewer { currentIp } }", variables={"x": "x" * 1_500_000})).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,21 @@ def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
     return named if named is not None else call.args[position] if position < len(call.args) else None
 
 
+def assigned(source: Source, name: str) -> list[ast.expr]:
+    """What a function gives one of its variables."""
+    return [
+        node.value
+        for node in ast.walk(source.body)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    ]
+
+
 def actions_of(service: str) -> dict[str, str]:
-    """Action -> where it is written. An action that is no literal there is followed to the callers that give it."""
+    """Action -> where it is written. One that is no literal there is followed to its variable, or to the callers."""
     all_sources = sources(service)
     found: dict[str, str] = {}
-    followed: set[tuple[str, str]] = set()
+    followed: set[tuple[Path, str, str]] = set()
 
     def resolve(value: ast.expr | None, source: Source) -> None:
         where = f"{source.file.relative_to(SERVICES)}:{getattr(value, 'lineno', '?')}"
@@ -60,19 +70,26 @@ def actions_of(service: str) -> dict[str, str]:
         elif isinstance(value, ast.IfExp):
             resolve(value.body, source)
             resolve(value.orelse, source)
+        elif isinstance(value, ast.Subscript) and isinstance(value.value, ast.Dict):
+            for one in value.value.values:
+                resolve(one, source)
         elif isinstance(value, ast.Name) and value.id in source.parameters:
             follow(source, value.id)
+        elif isinstance(value, ast.Name) and (given := assigned(source, value.id)):
+            for one in given:
+                resolve(one, source)
         else:
-            pytest.fail(f"{where}: write the action of audit.record as a literal, so that its sentence can be checked")
+            pytest.fail(f"{where}: write the action of audit.record so that its sentence can be checked: as a literal")
 
     def follow(to: Source, parameter: str) -> None:
-        if (to.name, parameter) in followed:
+        if (to.file, to.name, parameter) in followed:
             return
-        followed.add((to.name, parameter))
+        followed.add((to.file, to.name, parameter))
         position = to.parameters.index(parameter)
         for source in all_sources:
             for call in calls(source):
-                if called(call).split(".")[-1] == to.name:
+                private = to.name.startswith("_") and source.file != to.file
+                if called(call).split(".")[-1] == to.name and not private:
                     resolve(argument(call, position, parameter), source)
 
     for source in all_sources:

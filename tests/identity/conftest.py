@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import identity_pb2_grpc, notifications_pb2_grpc
+from portico.identity.v1 import identity_pb2_grpc, notifications_pb2_grpc, oauth_pb2_grpc, passwords_pb2_grpc
 from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
@@ -45,8 +45,14 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             mailer=None,
         ),
         register=register,
-        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub, notifications_pb2_grpc.NotificationsServiceStub),
+        make_stub=Stubs.of(
+            identity_pb2_grpc.IdentityServiceStub,
+            notifications_pb2_grpc.NotificationsServiceStub,
+            oauth_pb2_grpc.OAuthServiceStub,
+            passwords_pb2_grpc.PasswordsServiceStub,
+        ),
         consumes=CONSUMES,
+        key=signing,
     ) as running:
         yield running
 

@@ -320,7 +320,7 @@ def test_a_network_is_a_neighbourhood(one: str, other: str, same: bool) -> None:
 
 async def test_a_token_that_is_made_or_revoked_is_told_to_its_user(identity: Serving, town: Town) -> None:
     member = await town.member()
-    actor = signed_in(member)
+    actor = replace(signed_in(member), confirmed_until=datetime.now(UTC) + timedelta(minutes=5))
     request = identity_pb2.CreateApiTokenRequest(request_id=uuid4().hex, name="robot", permissions=["billing.read"])
     request.expires_at.FromDatetime(datetime.now(UTC) + timedelta(days=1))
     for _ in range(2):

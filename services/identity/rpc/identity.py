@@ -121,7 +121,7 @@ class IdentityRpc(IdentityServiceServicer):
         found = await api_tokens.of_actor(self._app.db, call.actor, call.now)
         return pb.ListApiTokensResponse(tokens=map(_api_token, found))
 
-    @requires(None)
+    @requires(None, step_up=True)
     async def CreateApiToken(self, request: pb.CreateApiTokenRequest, call: Call) -> pb.CreateApiTokenResponse:
         token, secret = await api_tokens.create(
             self._app.db,
@@ -180,6 +180,7 @@ def _session(row: Row, current: UUID | None) -> pb.Session:
         last_used_at=to_pb(row["last_used_at"]),
         expires_at=to_pb(row["expires_at"]),
         current=row["id"] == current,
+        application=row["application"] or "",
     )
 
 

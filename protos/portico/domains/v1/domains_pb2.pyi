@@ -693,6 +693,7 @@ class RecordSet(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     TTL_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     zone_id: _builtins.str
     name: _builtins.str
@@ -700,6 +701,7 @@ class RecordSet(_message.Message):
     type: _builtins.str
     """"A", "MX"."""
     ttl: _builtins.int
+    comment: _builtins.str
     @_builtins.property
     def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Presentation format (RFC 1035)."""
@@ -713,10 +715,11 @@ class RecordSet(_message.Message):
         type: _builtins.str = ...,
         ttl: _builtins.int = ...,
         records: _abc.Iterable[_builtins.str] | None = ...,
+        comment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "records", b"records", "ttl", b"ttl", "type", b"type", "zone_id", b"zone_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "id", b"id", "name", b"name", "records", b"records", "ttl", b"ttl", "type", b"type", "zone_id", b"zone_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -728,6 +731,12 @@ class ListRecordSetsRequest(_message.Message):
 
     ZONE_IDS_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    search: _builtins.str
+    """Part of the name, the data or the comment; empty means all."""
+    type: _builtins.str
+    """"MX"; empty means all."""
     @_builtins.property
     def zone_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -737,10 +746,12 @@ class ListRecordSetsRequest(_message.Message):
         *,
         zone_ids: _abc.Iterable[_builtins.str] | None = ...,
         page: _common_pb2.PageRequest | None = ...,
+        search: _builtins.str = ...,
+        type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "zone_ids", b"zone_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "search", b"search", "type", b"type", "zone_ids", b"zone_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -236,7 +236,7 @@ class AuthenticateResponse(_message.Message):
     MEMBERSHIPS_FIELD_NUMBER: _builtins.int
     CREDENTIAL_KIND_FIELD_NUMBER: _builtins.int
     credential_kind: _builtins.str
-    """"session" or "token"."""
+    """"session", of a browser or of an app that may do all its user may, or "token"."""
     @_builtins.property
     def user(self) -> Global___User: ...
     @_builtins.property
@@ -757,12 +757,15 @@ class Session(_message.Message):
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
+    APPLICATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_agent: _builtins.str
     ip: _builtins.str
     """Where it was opened from."""
     current: _builtins.bool
     """The session that asks."""
+    application: _builtins.str
+    """The name of the app that it belongs to; empty for a browser's."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -781,10 +784,11 @@ class Session(_message.Message):
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         current: _builtins.bool = ...,
+        application: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "user_agent", b"user_agent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "user_agent", b"user_agent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,9 +10,10 @@ from services.chassis import operations, pages, times
 from services.chassis.db import Row
 from services.chassis.grpc import Call, requires
 from services.chassis.operations import state_names
-from services.domains import auth_codes, orders, store, zones
+from services.domains import auth_codes, orders, store, zone_store
 from services.domains.app import App
 from services.domains.names import DomainInvalid, is_host, parse
+from services.domains.rpc.zones import zone_to_pb
 
 
 class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
@@ -105,31 +106,26 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
             refusals=ordered.refusals,
         )
 
-    @requires("domains.authcode")
+    @requires("domains.authcode", step_up=True)
     async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
         code = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id))
         return pb.RequestAuthCodeResponse(delivery=pb.AUTH_CODE_DELIVERY_SHOWN, code=code)
 
     @requires("dns.read")
     async def BatchGetZones(self, req: pb.BatchGetZonesRequest, call: Call) -> pb.BatchGetZonesResponse:
-        rows = await zones.of_domains(self.db, call.actor.account_id, call.scope.resources, _ids(req.domain_ids))
-        return pb.BatchGetZonesResponse(
-            zones=[
-                pb.Zone(
-                    id=str(row["id"]),
-                    domain_id=str(row["domain_id"]),
-                    name=row["name"],
-                    version=row["version"],
-                    applied=row["applied_version"] == row["version"],
-                )
-                for row in rows
-            ]
-        )
+        rows = await zone_store.of_domains(self.db, call.actor.account_id, call.scope.resources, _ids(req.domain_ids))
+        return pb.BatchGetZonesResponse(zones=map(zone_to_pb, rows))
 
     @requires("dns.read")
     async def ListRecordSets(self, req: pb.ListRecordSetsRequest, call: Call) -> pb.ListRecordSetsResponse:
-        found = await zones.record_set_pages(
-            self.db, call.actor.account_id, call.scope.resources, _ids(req.zone_ids), pages.read(req.page)
+        found = await zone_store.set_pages(
+            self.db,
+            call.actor.account_id,
+            call.scope.resources,
+            _ids(req.zone_ids),
+            search=f"%{store.escape_like(req.search.strip().lower())}%" if req.search.strip() else "",
+            type_=req.type.upper(),
+            page=pages.read(req.page),
         )
         return pb.ListRecordSetsResponse(
             pages=[
@@ -143,6 +139,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
                             type=row["type"],
                             ttl=row["ttl"],
                             records=row["records"],
+                            comment=row["comment"],
                         )
                         for row in rows
                     ],
