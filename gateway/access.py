@@ -55,22 +55,24 @@ class Permission(Enum):
     name="access",
     description=(
         "What a field needs. permission: a grant in the account. self: a signed-in user, nothing more. "
-        "public: nothing of its own, the field that leads here decides."
+        "public: nothing of its own, the field that leads here decides. "
+        "stepUp: also that the person has just confirmed who it is; an API token never can."
     ),
 )
 class Access:
     permission: Permission | None = strawberry.UNSET
     self_: bool | None = strawberry.directive_field(name="self", default=strawberry.UNSET)
     public: bool | None = strawberry.UNSET
+    step_up: bool | None = strawberry.UNSET
 
 
 SELF = Access(self_=True)
 PUBLIC = Access(public=True)
 
 
-def needs(permission: Permission) -> Access:
+def needs(permission: Permission, *, step_up: bool = False) -> Access:
     """The declaration of a field that needs a permission."""
-    return Access(permission=permission)
+    return Access(permission=permission, step_up=True) if step_up else Access(permission=permission)
 
 
 def field(rule: Access, resolver: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -164,6 +166,28 @@ def _item_nullable(one: GraphQLField) -> bool:
             return False
         type_ = type_.of_type
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What the schema says of its fields: their access, and which of them can be denied to a contact."""
+
+    table: Table
+    deniable: frozenset[str]
+
+    @classmethod
+    def of(cls, schema: GraphQLSchema, table: Table) -> "Fields":
+        """Deniable is a nullable field with a permission of its own: without it the rest of the answer still stands."""
+        return cls(
+            table,
+            frozenset(
+                f"{type_.name}.{name}"
+                for type_ in schema.type_map.values()
+                if is_object_type(type_) and type_.name not in ROOTS
+                for name, one in type_.fields.items()
+                if not is_non_null_type(one.type) and (rule := table.get(f"{type_.name}.{name}")) and rule.permission
+            ),
+        )
 
 
 class Refusal(NamedTuple):

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 from gateway import over_http
 from gateway.oauth import endpoints as oauth
 from gateway.over_websocket import Connection
-from gateway.pages import consent, graphiql, notifications, reset, sign_in
+from gateway.pages import consent, graphiql, invitation, notifications, reset, sign_in
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -84,6 +84,7 @@ def create(settings: Settings) -> Starlette:
             route("/notifications", notifications.notifications, "GET", "POST"),
             route("/forgot", reset.forgot, "GET", "POST"),
             route("/reset", reset.reset, "GET", "POST"),
+            route("/invitation", invitation.invitation, "GET", "POST"),
             route("/.well-known/openid-configuration", oauth.metadata, "GET", "OPTIONS"),
             route("/.well-known/oauth-authorization-server", oauth.metadata, "GET", "OPTIONS"),
             route("/oauth/jwks", oauth.jwks, "GET", "OPTIONS"),

@@ -13,7 +13,13 @@ from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
 from portico.domains.v1 import domains_pb2_grpc, zones_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2_grpc, notifications_pb2_grpc, oauth_pb2_grpc, passwords_pb2_grpc
+from portico.identity.v1 import (
+    accounts_pb2_grpc,
+    identity_pb2_grpc,
+    notifications_pb2_grpc,
+    oauth_pb2_grpc,
+    passwords_pb2_grpc,
+)
 from portico.tickets.v1 import tickets_pb2_grpc
 from services.chassis import telemetry
 
@@ -46,6 +52,7 @@ class Clients:
 
     channels: Mapping[str, grpc.aio.Channel]
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
+    accounts: "accounts_pb2_grpc.AccountsServiceAsyncStub"
     passwords: "passwords_pb2_grpc.PasswordsServiceAsyncStub"
     oauth: "oauth_pb2_grpc.OAuthServiceAsyncStub"
     domains: "domains_pb2_grpc.DomainsServiceAsyncStub"
@@ -62,6 +69,7 @@ class Clients:
         return cls(
             channels,
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
+            accounts_pb2_grpc.AccountsServiceStub(channels["identity"]),
             passwords_pb2_grpc.PasswordsServiceStub(channels["identity"]),
             oauth_pb2_grpc.OAuthServiceStub(channels["identity"]),
             domains_pb2_grpc.DomainsServiceStub(channels["domains"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from gateway.access import Permission, Policy, Refusal
+from gateway.access import Fields, Permission, Policy, Refusal
 from gateway.clients import Calls, Clients
 from gateway.errors import Problem, forbidden
 from gateway.sessions import Member, Session
@@ -107,7 +107,7 @@ class Acting:
 
     request: "Request"
     member: Member
-    _once: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    _once: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     _loaders: dict[str, Loader] = field(default_factory=dict)
 
     @property
@@ -139,6 +139,11 @@ class Acting:
             task = self._once[key] = asyncio.ensure_future(cast(Any, make()))
         # Shielded: one waiter's cancellation must not take the answer from the others.
         return cast(T, await asyncio.shield(task))
+
+    def note(self, key: str, value: Any) -> None:
+        """An answer that came another way, as with a mutation: `once` gives it from now on."""
+        self._once[key] = asyncio.get_running_loop().create_future()
+        self._once[key].set_result(value)
 
     def loader(self, name: str, fetch: Callable[[list[str]], Awaitable[Mapping[str, Any]]], most: int = 1000) -> Loader:
         loader = self._loaders.get(name)
@@ -180,6 +185,7 @@ class Request:
 
     clients: Clients
     nodes: Mapping[str, NodeKind]
+    fields: Fields
     hub: "Hub"
     session: Session
     locale: str

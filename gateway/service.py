@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from gateway import messages, schema
-from gateway.access import Policies
+from gateway.access import Fields, Policies
 from gateway.clients import Calls, Clients
 from gateway.context import Request
 from gateway.documents import Documents
@@ -24,6 +24,7 @@ class Gateway:
     settings: Settings
     clients: Clients
     sessions: Sessions
+    fields: Fields
     documents: Documents
     engine: Engine
     hub: Hub
@@ -37,6 +38,7 @@ class Gateway:
             settings,
             clients,
             Sessions(clients, Policies(table)),
+            Fields.of(core, table),
             Documents(core, table),
             Engine(core, table),
             Hub(settings.amqp_url),
@@ -44,7 +46,7 @@ class Gateway:
         )
 
     def request(self, session: Session, locale: str, ip: str, calls: Calls) -> Request:
-        return Request(self.clients, schema.NODES, self.hub, session, locale, ip, calls)
+        return Request(self.clients, schema.NODES, self.fields, self.hub, session, locale, ip, calls)
 
     async def session(self, credential: Credential, ip: str, calls: Calls) -> Session:
         """Raises BadCredential, ServiceError."""

@@ -1,28 +1,31 @@
 """An account: where everything that a customer owns hangs. Lists are nullable, so that each stands or falls alone."""
 
-from typing import Any
-
 import grpc
 import strawberry
 
-from gateway import messages
 from gateway.access import SELF, Permission, access, field, needs
-from gateway.context import Acting, Ref, global_id, page_request, read_id
-from gateway.errors import Problem, ServiceError
-from gateway.graph import billing, domains, emails, event_log, hosting, identity, notifications, tickets
+from gateway.context import Acting, global_id, page_request
+from gateway.errors import ServiceError
+from gateway.graph import billing, contacts, domains, emails, event_log, hosting, notifications, permits, tickets
 from gateway.graph.billing import Balance, Invoice, InvoiceFilter
-from gateway.graph.common import Blocker, BlockerCode, Connection, DomainName, Node, Permit, connection, numbers
+from gateway.graph.common import Connection, DomainName, Node, Permit, connection, numbers
+from gateway.graph.contacts import Contact, Role
 from gateway.graph.dashboard import Dashboard
 from gateway.graph.domains import Domain, DomainCount, DomainFilter, DomainSort
 from gateway.graph.emails import Email, EmailFilter
 from gateway.graph.event_log import Event, EventFilter
 from gateway.graph.hosting import HostingFilter, HostingService
-from gateway.graph.identity import AccountProfile, Contact
 from gateway.graph.notifications import NotificationPreference
 from gateway.graph.operations import STATES, Operation, OperationState
 from gateway.graph.prices import account_of
+from gateway.graph.profile import AccountProfile
 from gateway.graph.tickets import Ticket, TicketFilter
 from portico.domains.v1 import domains_pb2
+
+_CAN = (
+    "Whether the caller may, and why not. The action is a permission (dns.write), a mutation (requestAuthCode) or a field "
+    "(Domain.zone); the subject what it would be done to."
+)
 
 
 @access(SELF)
@@ -34,7 +37,7 @@ class Account(Node):
     name: str
 
     async def resolve_profile(self) -> AccountProfile | None:
-        return AccountProfile.of(await account_of(self.acting))
+        return AccountProfile.of(self.acting, await account_of(self.acting))
 
     def resolve_dashboard(self) -> Dashboard:
         return Dashboard(acting=self.acting)
@@ -43,10 +46,13 @@ class Account(Node):
         return Contact.of(self.acting, self.acting.member.contact)
 
     async def resolve_can(self, action: str, subject: strawberry.ID | None = None) -> Permit:
-        return await permit(self.acting, action, subject)
+        return await permits.of_caller(self.acting, action, subject)
 
-    async def resolve_contacts(self) -> list[Contact] | None:
-        return await identity.contacts(self.acting)
+    async def resolve_contacts(self, revoked: bool = False) -> list[Contact] | None:
+        return await contacts.contacts(self.acting, revoked)
+
+    async def resolve_roles(self) -> list[Role] | None:
+        return await contacts.roles(self.acting)
 
     async def resolve_domains(
         self,
@@ -144,8 +150,13 @@ class Account(Node):
     profile: AccountProfile | None = field(needs(Permission.ACCOUNT_READ), resolve_profile)
     dashboard: Dashboard = field(SELF, resolve_dashboard)
     me: Contact = field(SELF, resolve_me, description="The caller's membership: its grants.")
-    can: Permit = field(SELF, resolve_can, description='Whether the caller may: can(action: "domains.authcode").')
-    contacts: list[Contact] | None = field(needs(Permission.CONTACTS_MANAGE), resolve_contacts)
+    can: Permit = field(SELF, resolve_can, description=_CAN)
+    contacts: list[Contact] | None = field(
+        needs(Permission.CONTACTS_MANAGE),
+        resolve_contacts,
+        description="At most 200; with revoked also the latest 200 of those.",
+    )
+    roles: list[Role] | None = field(SELF, resolve_roles, description="The ready-made sets of rights.")
     domains: Connection[Domain] | None = field(needs(Permission.DOMAINS_READ), resolve_domains)
     domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
     domain_counts: list[DomainCount] | None = field(needs(Permission.DOMAINS_READ), resolve_domain_counts)
@@ -173,30 +184,3 @@ class Account(Node):
 
 async def load(acting: Acting, id_: str) -> Account | None:
     return Account.of(acting) if id_ == acting.account_id else None
-
-
-async def permit(acting: Acting, action: str, subject: str | None) -> Permit:
-    """Whether the contact holds a permission, for an object where one is named, and why not."""
-    permission = next((p for p in Permission if p.value == action), None)
-    if permission is None:
-        raise Problem("BAD_USER_INPUT", message="UNKNOWN_ACTION", action=repr(action[:60]))
-    ref: Ref | None = read_id(subject, "subject") if subject else None
-    code: BlockerCode | None = None
-    if not acting.policy.allows(permission):
-        code = BlockerCode.FORBIDDEN
-    elif ref and not acting.policy.allows(permission, ref.key):
-        code = BlockerCode.RESOURCE_NOT_GRANTED
-    elif ref and ref.type in acting.request.nodes and await _missing(acting, ref):
-        code = BlockerCode.NOT_FOUND
-    blockers: list[Blocker] = []
-    if code is not None:
-        values: dict[str, Any] = {"permission": action, "what": ref.type if ref else "", "id": subject or ""}
-        blockers = [Blocker(code=code, message=messages.text(code.value, acting.locale, values))]
-    return Permit(action=action, allowed=not blockers, blockers=blockers)
-
-
-async def _missing(acting: Acting, ref: Ref) -> bool:
-    kind = acting.request.nodes[ref.type]
-    if kind.permission is not None and not acting.policy.allows(kind.permission):
-        return False  # whether it exists is not this contact's to know
-    return await acting.node(ref) is None

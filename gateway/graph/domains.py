@@ -302,5 +302,5 @@ class DomainMutations:
         Permission.DOMAINS_ORDER, register_domains, RegisterDomainsInput, OrderPayload
     )
     request_auth_code: AuthCodePayload = mutation(
-        Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload
+        Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload, step_up=True
     )

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import strawberry
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import messages
-from gateway.access import SELF, Permission, needs
+from gateway.access import Access, Permission, needs
 from gateway.access import field as access_field
 from gateway.context import Acting, Request
 from gateway.errors import Problem, ServiceError, error_code, input_path, problem_of
-from gateway.graph.common import UserError
+from gateway.graph.common import DateTime, UserError
 from portico.common.v1 import common_pb2
 
 I = TypeVar("I")  # noqa: E741  # the input's type
@@ -26,11 +27,17 @@ class Wrong(Exception):
 
 
 def mutation(
-    permission: Permission | None, run: Callable[[Acting, I], Awaitable[P]], input_: type[I], payload: type[P]
+    permission: Permission | None,
+    run: Callable[[Acting, I], Awaitable[P]],
+    input_: type[I],
+    payload: type[P],
+    *,
+    step_up: bool = False,
 ) -> Any:
     """A mutation field. `run` gets the account that the input names, else the default one, already permitted.
 
-    Without a permission it is about the user itself: signed in is enough.
+    Without a permission it is about the user itself: signed in is enough. `step_up` says that the service asks for a
+    person who has just confirmed who it is.
     """
 
     async def resolver(info: strawberry.Info, input: Any) -> Any:  # noqa: A002  # the argument's name in the schema
@@ -59,7 +66,18 @@ def mutation(
         return refused
 
     resolver.__annotations__.update(input=input_, **{"return": payload})
-    return access_field(needs(permission) if permission else SELF, resolver, description=run.__doc__)
+    rule = needs(permission, step_up=step_up) if permission else Access(self_=True, step_up=step_up or strawberry.UNSET)
+    return access_field(rule, resolver, description=run.__doc__)
+
+
+def moment_given(given: DateTime, code: str, path: list[str]) -> Timestamp:
+    """A moment of the input; Wrong with this code at this path for one that no calendar has."""
+    stamp = Timestamp()
+    try:
+        stamp.FromJsonString(given)
+    except ValueError:
+        raise Wrong(code, path) from None
+    return stamp
 
 
 def refusals_of(error: ServiceError, locale: str) -> list[UserError]:

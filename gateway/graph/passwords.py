@@ -75,4 +75,6 @@ async def set_vpn_password(acting: Acting, input_: SetVpnPasswordInput) -> VpnPa
 @strawberry.type
 class PasswordMutations:
     change_password: ChangePasswordPayload = mutation(None, change_password, ChangePasswordInput, ChangePasswordPayload)
-    set_vpn_password: VpnPasswordPayload = mutation(None, set_vpn_password, SetVpnPasswordInput, VpnPasswordPayload)
+    set_vpn_password: VpnPasswordPayload = mutation(
+        None, set_vpn_password, SetVpnPasswordInput, VpnPasswordPayload, step_up=True
+    )

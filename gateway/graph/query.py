@@ -10,10 +10,12 @@ from gateway.graph import domains, prices
 from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
+from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.notifications import NotificationMutations
 from gateway.graph.passwords import PasswordMutations
+from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -67,6 +69,13 @@ def _request(info: strawberry.Info) -> Request:
 
 @strawberry.type
 class Mutation(
-    DomainMutations, ZoneMutations, BillingMutations, ViewerMutations, PasswordMutations, NotificationMutations
+    DomainMutations,
+    ZoneMutations,
+    BillingMutations,
+    ProfileMutations,
+    ContactMutations,
+    ViewerMutations,
+    PasswordMutations,
+    NotificationMutations,
 ):
     pass

@@ -1,7 +1,6 @@
 """The signed-in user: its memberships, sessions and API tokens. They are its own, so no grant is needed."""
 
 import strawberry
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import messages
 from gateway.access import PUBLIC, SELF, Permission, access, field
@@ -9,11 +8,12 @@ from gateway.context import Acting, Request, at_most, global_id, read_id
 from gateway.errors import ErrorCode
 from gateway.graph import emails
 from gateway.graph.common import Connection, DateTime, UserError, moment, moment_of
+from gateway.graph.contacts import Contact, Grant, grants_of
 from gateway.graph.emails import Email
-from gateway.graph.identity import Contact, Grant, User, grants_of
-from gateway.graph.mutations import Wrong, mutation
+from gateway.graph.identity import User
+from gateway.graph.mutations import Wrong, moment_given, mutation
 from gateway.graph.vpn import VpnAccess, vpn_access
-from portico.identity.v1 import identity_pb2
+from portico.identity.v1 import accounts_pb2, identity_pb2
 
 
 @access(SELF)
@@ -163,6 +163,11 @@ class RevokeApiTokenInput:
     id: strawberry.ID
 
 
+@strawberry.input
+class SetDefaultAccountInput:
+    account_id: strawberry.ID
+
+
 async def revoke_session(acting: Acting, input_: RevokeSessionInput) -> ViewerPayload:
     """Ends sessions of the user: one, all others, or all. They are refused everywhere within a second."""
     if sum((input_.id is not None, input_.others, input_.all)) != 1:
@@ -186,7 +191,7 @@ async def create_api_token(acting: Acting, input_: CreateApiTokenInput) -> ApiTo
         request_id=input_.idempotency_key,
         name=input_.name,
         permissions=[permission.value for permission in input_.permissions],
-        expires_at=_expiry(input_.expires_at),
+        expires_at=moment_given(input_.expires_at, "TOKEN_EXPIRY_INVALID", ["input", "expiresAt"]),
         ips=ips,
     )
     answer = await acting.write("identity", acting.clients.identity.CreateApiToken, request)
@@ -205,17 +210,21 @@ async def revoke_api_token(acting: Acting, input_: RevokeApiTokenInput) -> Viewe
     return ViewerPayload(viewer=Viewer.of(acting.request))
 
 
-def _expiry(given: DateTime) -> Timestamp:
-    stamp = Timestamp()
-    try:
-        stamp.FromJsonString(given)
-    except ValueError:
-        raise Wrong("TOKEN_EXPIRY_INVALID", ["input", "expiresAt"]) from None
-    return stamp
+async def set_default_account(acting: Acting, input_: SetDefaultAccountInput) -> ViewerPayload:
+    """The account that is meant from now on wherever none is named."""
+    request = accounts_pb2.SetDefaultAccountRequest()
+    await acting.write("identity", acting.clients.accounts.SetDefaultAccount, request)
+    viewer = Viewer.of(acting.request)
+    # The session was read before; the next request finds them in this order.
+    viewer.memberships.sort(key=lambda contact: contact.acting is not acting)
+    return ViewerPayload(viewer=viewer)
 
 
 @strawberry.type
 class ViewerMutations:
     revoke_session: ViewerPayload = mutation(None, revoke_session, RevokeSessionInput, ViewerPayload)
-    create_api_token: ApiTokenPayload = mutation(None, create_api_token, CreateApiTokenInput, ApiTokenPayload)
+    create_api_token: ApiTokenPayload = mutation(
+        None, create_api_token, CreateApiTokenInput, ApiTokenPayload, step_up=True
+    )
+    set_default_account: ViewerPayload = mutation(None, set_default_account, SetDefaultAccountInput, ViewerPayload)
     revoke_api_token: ViewerPayload = mutation(None, revoke_api_token, RevokeApiTokenInput, ViewerPayload)

@@ -13,9 +13,43 @@ from services.chassis import money
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "account.created": ("{actor} létrehozta a fiókot: {subject}", "{actor} created the account {subject}"),
+    "account.field_locked": (
+        "{actor} zárolta a fiók egyik adatát: {field}",
+        "{actor} locked a field of the account: {field}",
+    ),
+    "account.field_unlocked": (
+        "{actor} feloldotta a fiók egyik adatának zárolását: {field}",
+        "{actor} unlocked a field of the account: {field}",
+    ),
+    "account.profile_changed": (
+        "{actor} módosította a fiók adatait: {subject}",
+        "{actor} changed the data of the account {subject}",
+    ),
     "api_token.created": ("{actor} API-tokent készített: {subject}", "{actor} made the API token {subject}"),
     "api_token.revoked": ("{actor} visszavonta az API-tokent: {subject}", "{actor} revoked the API token {subject}"),
     "contact.added": ("{actor} kapcsolattartót vett fel: {subject}", "{actor} added the contact {subject}"),
+    "contact.changed": (
+        "{actor} módosította egy kapcsolattartó jogait: {subject}",
+        "{actor} changed the rights of the contact {subject}",
+    ),
+    "contact.invitation_accepted": (
+        "{subject} elfogadta a meghívót, és kapcsolattartó lett",
+        "{subject} accepted the invitation and became a contact",
+    ),
+    "contact.invitation_declined": ("{subject} elutasította a meghívót", "{subject} declined the invitation"),
+    "contact.invitation_withdrawn": (
+        "{actor} visszavonta a meghívót: {subject}",
+        "{actor} withdrew the invitation of {subject}",
+    ),
+    "contact.invited": ("{actor} meghívta kapcsolattartónak: {subject}", "{actor} invited {subject} as a contact"),
+    "contact.invited_again": (
+        "{actor} újra elküldte a meghívót: {subject}",
+        "{actor} sent {subject} the invitation again",
+    ),
+    "contact.revoked": (
+        "{actor} megszüntette a kapcsolattartó hozzáférését: {subject}",
+        "{actor} revoked the contact {subject}",
+    ),
     "credit.topped_up": (
         "Befizetés érkezett az egyenlegre: {amount} ({subject})",
         "A payment to the balance arrived: {amount} ({subject})",
@@ -86,6 +120,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "user.app_signed_out": (
         "{subject} kijelentkezett ebből az alkalmazásból: {application}",
         "{subject} was signed out of the application {application}",
+    ),
+    "user.default_account_set": (
+        "{actor} ezt a fiókot választotta alapértelmezettnek",
+        "{actor} made this account the default one",
     ),
     "user.password_change_failed": (
         "{actor} sikertelenül próbált jelszót változtatni",

@@ -59,9 +59,14 @@ async def sign_in(gateway: Gateway, http: HttpRequest) -> Response:
         if problem is None:
             raise
         return again(503, messages.text(problem.message, locale, problem.values))
+    return enter(goal, answer)
+
+
+def enter(goal: str, opened: identity_pb2.CreateSessionResponse) -> Response:
+    """Goes on to a path of this site with the session that was opened."""
     response = RedirectResponse(goal, 303, headers={"Cache-Control": "no-store"})
-    expires = answer.expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
-    response.set_cookie(COOKIE, answer.secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
+    expires = opened.expires_at.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT")
+    response.set_cookie(COOKIE, opened.secret, expires=expires, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 

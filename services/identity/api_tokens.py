@@ -12,7 +12,7 @@ from services.chassis import audit, idempotency
 from services.chassis.actor import Actor, Grant
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.errors import DomainError, Exhausted, Invalid, NotFound
-from services.identity import access, credential_store, networks, secret, sessions, store
+from services.identity import access, contact_store, credential_store, networks, secret, sessions, store
 from services.identity.credential_store import Network
 from services.identity.emails import Post
 from services.identity.letters import Letter
@@ -195,7 +195,7 @@ async def _tell(tx: Tx, post: Post, user: User, letter: str, token_id: UUID, nam
 
 async def _contacts(q: Queryable, actor: Actor, contact_id: UUID | None, now: datetime) -> dict[UUID, Contact]:
     assert actor.user_id is not None
-    return {contact.id: contact for contact in await store.memberships(q, actor.user_id, contact_id, now)}
+    return {contact.id: contact for contact in await contact_store.memberships(q, actor.user_id, contact_id, now)}
 
 
 async def _reload(tx: Tx, contact: Contact, token_id: UUID, now: datetime) -> Token:

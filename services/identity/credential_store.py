@@ -116,7 +116,8 @@ async def add_token(
     """None when the account has no such contact."""
     added: UUID | None = await tx.fetchval(
         """INSERT INTO api_tokens (contact_id, secret_hash, name, grants, networks, expires_at)
-           SELECT id, $3, $4, $5, $6, $7 FROM contacts WHERE id = $2 AND account_id = $1 RETURNING id""",
+           SELECT id, $3, $4, $5, $6, $7 FROM contacts WHERE id = $2 AND account_id = $1 AND revoked_at IS NULL
+           RETURNING id""",
         account_id,
         contact_id,
         secret_hash,

@@ -13,7 +13,7 @@ from joserfc.jwk import OKPKey
 from services.chassis.actor import Actor, Grant, sign
 from services.chassis.db import Database, Row
 from services.chassis.errors import Unauthenticated
-from services.identity import access, credential_store, networks, oauth_store, scopes, secret, store
+from services.identity import access, contact_store, credential_store, networks, oauth_store, scopes, secret
 from services.identity.people import Contact, User
 from services.identity.sessions import IDLE
 
@@ -99,7 +99,7 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
         raise CredentialExpired("the credential has expired")
     if kind == "token" and not networks.reach(found["networks"], ip):
         raise TokenIpRefused("the token may not be used from this address")
-    contacts = await store.memberships(db, found["user_id"], found["contact_id"], now)
+    contacts = await contact_store.memberships(db, found["user_id"], found["contact_id"], now)
     if kind == "token" and not contacts:
         raise CredentialInvalid("the membership that the token was made in is over")
     used = found["last_used_at"]
@@ -109,6 +109,21 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
     own = None if found["grants"] is None else access.load(found["grants"])
     name = found["token_name"] if kind == "token" else ""
     return Identity(user, [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts], kind)
+
+
+async def person(db: Database, credential: str, *, now: datetime) -> User:
+    """Who signed in with this session; CredentialInvalid for a token, and for a session that is not wholly the user's own:
+    one that an operator looks through, or that was narrowed."""
+    found = None
+    if credential.startswith(secret.SESSION):
+        found = await credential_store.session(db, secret.digest(credential))
+    if found is None or found["ended_at"] is not None or _over(found["expires_at"], now):
+        raise CredentialInvalid("no such session")
+    if found["last_used_at"] + IDLE <= now:
+        raise CredentialInvalid("no such session")
+    if found["operator"] is not None or found["grants"] is not None or found["contact_id"] is not None:
+        raise CredentialInvalid("the session is not the user's own")
+    return User(found["user_id"], found["email"], found["name"], found["locale"])
 
 
 async def _of_app(db: Database, tokens: ActorTokens, digest: bytes, ip: str, now: datetime) -> Identity:
@@ -121,7 +136,7 @@ async def _of_app(db: Database, tokens: ActorTokens, digest: bytes, ip: str, now
         raise CredentialExpired("the credential has expired")
     own = scopes.grants(found["scopes"])
     kind = "session" if own is None else "token"
-    contacts = [] if own == () else await store.memberships(db, found["user_id"], None, now)
+    contacts = [] if own == () else await contact_store.memberships(db, found["user_id"], None, now)
     if found["used_at"] is None or now - found["last_used_at"] >= _NOTE_USE_EVERY:
         await oauth_store.note_access(db, digest, now)
     known = set(found["scopes"]) if own == () else {scopes.EMAIL, scopes.PROFILE}

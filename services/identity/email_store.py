@@ -159,7 +159,7 @@ async def lock_contact(tx: Tx, account_id: UUID, contact_id: UUID, user_id: UUID
     """The user's address; None when it is no such contact. Its preferences change one after the other."""
     found: str | None = await tx.fetchval(
         """SELECT u.email FROM contacts c JOIN users u ON u.id = c.user_id
-           WHERE c.account_id = $1 AND c.id = $2 AND c.user_id = $3 FOR UPDATE OF c""",
+           WHERE c.account_id = $1 AND c.id = $2 AND c.user_id = $3 AND c.revoked_at IS NULL FOR UPDATE OF c""",
         account_id,
         contact_id,
         user_id,

@@ -12,7 +12,7 @@ from services.chassis.actor import Actor, Scope
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page
-from services.identity import email_store, notifications, store
+from services.identity import contact_store, email_store, notifications
 from services.identity.email_store import Filter
 from services.identity.letters import SECRET, Letter, as_html, render
 from services.identity.mailer import Mail, Mailer, Refused, Undelivered, failure_of_status
@@ -117,7 +117,7 @@ async def record_bounce(
         await _tell_settled(tx, email_id, mail["account_id"], sent=False, now=now)
         accounts = [mail["account_id"]]
         if mail["account_id"] is None:
-            accounts = [account for account, _ in await store.accounts_of_user(tx, mail["user_id"], now)]
+            accounts = [account for account, _ in await contact_store.accounts_of_user(tx, mail["user_id"], now)]
         for account_id in accounts:
             await audit.record(
                 tx,

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.chassis.db import Tx
-from services.identity import email_store, notifications, store
+from services.identity import contact_store, email_store, notifications
 from services.identity.people import Contact
 
 
@@ -64,7 +64,8 @@ async def of_order(
 
 
 async def _contacts(tx: Tx, account_id: UUID, category: str, now: datetime) -> tuple[list[Contact], set[UUID]]:
-    contacts = await store.contacts_of_account(tx, account_id, None, now)
+    found = await contact_store.contacts_of_account(tx, account_id, None, revoked=False, most=0)
+    contacts = [contact for contact in found if contact.state(now) == "active"]
     return contacts, await email_store.switched_off(tx, account_id, category)
 
 

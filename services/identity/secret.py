@@ -5,6 +5,7 @@ import secrets
 
 SESSION = "ps_"
 TOKEN = "pt_"  # noqa: S105 - a prefix
+INVITATION = "pi_"
 RESET = "pw_"
 #: Of OAuth: an app's access and refresh tokens, its codes, its own secret, and the handle of an authorization in hand.
 ACCESS = "pa_"

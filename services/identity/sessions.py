@@ -12,7 +12,7 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import credential_store, devices, secret, store, throttle
+from services.identity import contact_store, credential_store, devices, secret, store, throttle
 from services.identity.emails import Post
 from services.identity.passwords import Hasher
 from services.identity.people import User
@@ -153,7 +153,7 @@ async def tell_accounts(
     after: Mapping[str, object] | None = None,
 ) -> None:
     """Writes what the user did, or (user None) somebody did in its name, into the log of each of its accounts."""
-    for account_id, contact_id in await store.accounts_of_user(tx, user_id, now):
+    for account_id, contact_id in await contact_store.accounts_of_user(tx, user_id, now):
         if user is None:
             # Nobody has proven to be the user, so it is not the actor.
             actor = Actor(kind="system", id="identity", label="identity", account_id=account_id, ip=ip)

@@ -8,12 +8,15 @@ from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
 from portico.identity.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     notifications_pb2,
@@ -48,6 +51,9 @@ ALL = [
 ACCOUNTANT = ["account.read", "billing.read", "billing.pay", "tickets.read", "tickets.write"]
 
 
+OVER = Timestamp(seconds=1_700_000_000)
+
+
 def uid(number: int) -> str:
     return str(UUID(int=number))
 
@@ -72,12 +78,29 @@ class World:
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
     emails: list[identity_pb2.Email] = field(default_factory=list)
     switched_off: set[tuple[str, str]] = field(default_factory=set)
+    rights: dict[str, accounts_pb2.GetRightsResponse] = field(default_factory=dict)
+    locks: list[identity_pb2.FieldLock] = field(default_factory=list)
     link_used: bool = False
     vpn: passwords_pb2.VpnAccess | None = None
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
         self.users[token] = identity_pb2.User(id=str(uuid4()), email=f"{token}@x.example", name=token, locale=locale)
+
+    def explain(
+        self,
+        known: identity_pb2.Contact,
+        *,
+        kind: str = "user",
+        held: Iterable[str] | None = None,
+        confirmed: bool = False,
+    ) -> None:
+        """What GetRights answers in the contact's account; `held` where the credential may less."""
+        grants = known.grants if held is None else [identity_pb2.Grant(permission=p) for p in held]
+        made = accounts_pb2.GetRightsResponse(contact=known, credential_grants=grants, credential_kind=kind)
+        if confirmed:
+            made.confirmed_until.FromJsonString("2030-01-01T00:00:00Z")
+        self.rights[known.account_id] = made
 
     def clear_counts(self) -> None:
         self.calls.clear()
@@ -90,7 +113,9 @@ def contact(
     *,
     denied: Iterable[str] = (),
     resources: dict[str, list[str]] | None = None,
+    over: Iterable[str] = (),
 ) -> identity_pb2.Contact:
+    """`over` are permissions that ran out."""
     grants = [identity_pb2.Grant(permission=p, resources=(resources or {}).get(p, [])) for p in permissions]
     return identity_pb2.Contact(
         id=uid(900 + account),
@@ -98,8 +123,12 @@ def contact(
         account_number=f"P-{10000 + account}",
         account_name=f"Account {account}",
         role="custom",
+        state=identity_pb2.CONTACT_STATE_ACTIVE,
+        user=identity_pb2.User(id=uid(800 + account), email=f"c{account}@x.example", name="C", locale="en"),
+        email=f"c{account}@x.example",
         grants=grants,
         denied_fields=list(denied),
+        own_grants=[identity_pb2.Grant(permission=p, expires_at=OVER) for p in over],
     )
 
 
@@ -251,7 +280,14 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
     async def GetAccount(self, request: Any, context: Any) -> Any:
         account = await self.enter(request, context, "GetAccount")
         return identity_pb2.Account(
-            id=account, number="P-1", kind=identity_pb2.ACCOUNT_KIND_COMPANY, name="Minta", currency="HUF", locale="hu"
+            id=account,
+            number="P-1",
+            kind=identity_pb2.ACCOUNT_KIND_COMPANY,
+            name="Minta",
+            currency="HUF",
+            locale="hu",
+            version=3,
+            locks=self.world.locks,
         )
 
     async def ListContacts(self, request: Any, context: Any) -> Any:
@@ -365,6 +401,52 @@ def emails_page(world: World) -> identity_pb2.ListEmailsResponse:
 
 class _AcknowledgementRequired(DomainError):
     reason = "ACKNOWLEDGEMENT_REQUIRED"
+
+
+class Accounts(Fake, accounts_pb2_grpc.AccountsServiceServicer):
+    """Answers writes with what was asked for; what GetRights says, the world arranges by account."""
+
+    async def GetRights(self, request: Any, context: Any) -> Any:
+        return self.world.rights[await self.enter(request, context, "GetRights")]
+
+    async def ListRoles(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListRoles")
+        roles = [accounts_pb2.Role(name="accountant", permissions=ACCOUNTANT), accounts_pb2.Role(name="custom")]
+        return accounts_pb2.ListRolesResponse(roles=roles)
+
+    async def UpdateAccountProfile(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "UpdateAccountProfile")
+        return identity_pb2.Account(
+            id=account,
+            number="P-1",
+            kind=identity_pb2.ACCOUNT_KIND_COMPANY,
+            name="Saved",
+            version=request.if_version + 1,
+        )
+
+    async def SetDefaultAccount(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDefaultAccount")
+        return accounts_pb2.SetDefaultAccountResponse()
+
+    async def InviteContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "InviteContact")
+        return identity_pb2.Contact(
+            id=uid(951),
+            account_id=account,
+            state=identity_pb2.CONTACT_STATE_INVITED,
+            email=request.email,
+            role=request.role,
+            own_grants=request.grants,
+            denied_fields=request.denied_fields,
+        )
+
+    async def UpdateContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "UpdateContact")
+        return identity_pb2.Contact(id=request.id, account_id=account, state=identity_pb2.CONTACT_STATE_ACTIVE)
+
+    async def RevokeContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "RevokeContact")
+        return identity_pb2.Contact(id=request.id, account_id=account, state=identity_pb2.CONTACT_STATE_REVOKED)
 
 
 class Passwords(Fake, passwords_pb2_grpc.PasswordsServiceServicer):
@@ -613,6 +695,7 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
         add(kind(world, name), server)
         if name == "identity":
             notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(Notifications(world, name), server)
+            accounts_pb2_grpc.add_AccountsServiceServicer_to_server(Accounts(world, name), server)  # type: ignore[abstract]
             passwords_pb2_grpc.add_PasswordsServiceServicer_to_server(Passwords(world, "passwords"), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()

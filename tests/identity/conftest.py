@@ -10,7 +10,13 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import identity_pb2_grpc, notifications_pb2_grpc, oauth_pb2_grpc, passwords_pb2_grpc
+from portico.identity.v1 import (
+    accounts_pb2_grpc,
+    identity_pb2_grpc,
+    notifications_pb2_grpc,
+    oauth_pb2_grpc,
+    passwords_pb2_grpc,
+)
 from services.chassis.actor import Actor, Grant, system
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
@@ -21,7 +27,7 @@ from services.identity.passwords import Hasher
 from services.identity.people import Profile
 from services.identity.rpc import register
 from services.identity.sealing import Sealer
-from tests.serving import Database, Serving, Stubs, serving
+from tests.serving import Database, Serving, Stubs, confirmed, serving
 
 SEALER = Sealer([bytes(32)])
 #: As strong as nothing, so that tests spend their time elsewhere; one test uses the real parameters.
@@ -48,6 +54,7 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
         make_stub=Stubs.of(
             identity_pb2_grpc.IdentityServiceStub,
             notifications_pb2_grpc.NotificationsServiceStub,
+            accounts_pb2_grpc.AccountsServiceStub,
             oauth_pb2_grpc.OAuthServiceStub,
             passwords_pb2_grpc.PasswordsServiceStub,
         ),
@@ -73,6 +80,10 @@ class Member:
         held = grants or tuple(map(Grant, sorted(access.ROLES[self.role])))
         who = Actor("user", str(self.user_id), self.email, self.account_id, self.user_id, self.contact_id)
         return replace(who, ip="192.0.2.1", grants=held)
+
+    def confirmed(self, *grants: Grant) -> Actor:
+        """As in actor, of somebody who has just confirmed who it is."""
+        return confirmed(self.actor(*grants))
 
 
 class Town:

@@ -135,6 +135,8 @@ async def test_mail_goes_to_those_who_hold_the_permission_now(identity: Serving,
     await town.member("accountant", account, expires_at=now - timedelta(days=1))
     await town.member("custom", account, grants=[Grant("billing.read", None, now - timedelta(days=1))])
     await town.member("accountant", account, denied_fields=["Invoice.gross"])
+    gone = await town.member("owner", account)
+    await identity.db.execute("UPDATE contacts SET revoked_at = now() WHERE id = $1", gone.contact_id)
     assert await told(identity, account, proforma(account)) == {owner.email, accountant.email}
     assert await told(identity, account, extended(account)) == {owner.email, technical.email}
     assert await told(identity, account, paid((await town.member()).account_id)) == set()

@@ -1,6 +1,5 @@
 """Between the protos and the use cases."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -10,16 +9,14 @@ from portico.common.v1 import common_pb2
 from portico.identity.v1 import identity_pb2 as pb
 from portico.identity.v1.identity_pb2_grpc import IdentityServiceServicer
 from services.chassis import pages
-from services.chassis.actor import Grant
 from services.chassis.db import Row
 from services.chassis.errors import Invalid
 from services.chassis.grpc import Call, public, requires
 from services.chassis.times import from_pb, to_pb
 from services.identity import accounts, api_tokens, contacts, credentials, emails, event_log, log_store, sessions
 from services.identity.app import App
-from services.identity.people import Contact, User
 from services.identity.rpc.emails import created, email, email_filter
-from services.identity.wire import account_to_pb
+from services.identity.wire import account_to_pb, contact_to_pb, grant_to_pb, user_to_pb
 
 
 class IdentityRpc(IdentityServiceServicer):
@@ -32,10 +29,10 @@ class IdentityRpc(IdentityServiceServicer):
             self._app.db, self._app.tokens, request.credential, ip=request.ip, now=call.now
         )
         return pb.AuthenticateResponse(
-            user=_user(found.user),
+            user=user_to_pb(found.user),
             memberships=[
                 pb.Membership(
-                    contact=_contact(membership.contact, membership.grants),
+                    contact=contact_to_pb(membership.contact, membership.grants, call.now),
                     actor_token=membership.actor_token,
                     actor_token_expires_at=to_pb(membership.actor_token_expires_at),
                 )
@@ -74,8 +71,8 @@ class IdentityRpc(IdentityServiceServicer):
 
     @requires(None)
     async def ListContacts(self, request: pb.ListContactsRequest, call: Call) -> pb.ListContactsResponse:
-        found = await contacts.visible(self._app.db, call.actor, call.now)
-        return pb.ListContactsResponse(contacts=[_contact(c, c.grants(call.now)) for c in found])
+        found = await contacts.visible(self._app.db, call.actor, call.now, revoked=request.revoked)
+        return pb.ListContactsResponse(contacts=[contact_to_pb(c, c.grants(call.now), call.now) for c in found])
 
     @requires("log.read")
     async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
@@ -143,34 +140,6 @@ class IdentityRpc(IdentityServiceServicer):
         return pb.RevokeApiTokenResponse()
 
 
-def _user(user: User) -> pb.User:
-    return pb.User(
-        id=str(user.id), email=user.email, name=user.name, locale=user.locale, email_bouncing=user.email_bouncing
-    )
-
-
-def _contact(contact: Contact, grants: Iterable[Grant]) -> pb.Contact:
-    return pb.Contact(
-        id=str(contact.id),
-        account_id=str(contact.account_id),
-        account_number=contact.account_number,
-        account_name=contact.account_name,
-        user=_user(contact.user),
-        role=contact.role,
-        grants=map(_grant, grants),
-        denied_fields=contact.denied_fields,
-        since=to_pb(contact.since),
-    )
-
-
-def _grant(grant: Grant) -> pb.Grant:
-    return pb.Grant(
-        permission=grant.permission,
-        resources=sorted(map(str, grant.resources or ())),
-        expires_at=to_pb(grant.expires_at),
-    )
-
-
 def _session(row: Row, current: UUID | None) -> pb.Session:
     return pb.Session(
         id=str(row["id"]),
@@ -191,7 +160,7 @@ def _api_token(token: api_tokens.Token) -> pb.ApiToken:
         name=row["name"],
         account_id=str(token.contact.account_id),
         contact_id=str(token.contact.id),
-        grants=map(_grant, token.grants),
+        grants=map(grant_to_pb, token.grants),
         created_at=to_pb(row["created_at"]),
         last_used_at=to_pb(row["last_used_at"]),
         expires_at=to_pb(row["expires_at"]),

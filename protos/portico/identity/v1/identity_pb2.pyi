@@ -21,6 +21,33 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ContactState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContactStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTACT_STATE_UNSPECIFIED: _ContactState.ValueType  # 0
+    CONTACT_STATE_INVITED: _ContactState.ValueType  # 1
+    """Nobody has accepted the invitation yet."""
+    CONTACT_STATE_ACTIVE: _ContactState.ValueType  # 2
+    CONTACT_STATE_EXPIRED: _ContactState.ValueType  # 3
+    """Its time, or that of its invitation, has run out."""
+    CONTACT_STATE_REVOKED: _ContactState.ValueType  # 4
+    """Ended by somebody, or the invitation was withdrawn or declined."""
+
+class ContactState(_ContactState, metaclass=_ContactStateEnumTypeWrapper): ...
+
+CONTACT_STATE_UNSPECIFIED: ContactState.ValueType  # 0
+CONTACT_STATE_INVITED: ContactState.ValueType  # 1
+"""Nobody has accepted the invitation yet."""
+CONTACT_STATE_ACTIVE: ContactState.ValueType  # 2
+CONTACT_STATE_EXPIRED: ContactState.ValueType  # 3
+"""Its time, or that of its invitation, has run out."""
+CONTACT_STATE_REVOKED: ContactState.ValueType  # 4
+"""Ended by somebody, or the invitation was withdrawn or declined."""
+Global___ContactState: _TypeAlias = ContactState  # noqa: Y015
+
 class _AccountKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -127,8 +154,40 @@ class Grant(_message.Message):
 Global___Grant: _TypeAlias = Grant  # noqa: Y015
 
 @_typing.final
+class Invitation(_message.Message):
+    """How somebody was asked to become a contact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENT_AT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """Empty while it is open; "accepted", "declined", "withdrawn"."""
+    @_builtins.property
+    def sent_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when its link can be used."""
+
+    def __init__(
+        self,
+        *,
+        sent_at: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        outcome: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "sent_at", b"sent_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "outcome", b"outcome", "sent_at", b"sent_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Invitation: _TypeAlias = Invitation  # noqa: Y015
+
+@_typing.final
 class Contact(_message.Message):
-    """A user's membership in one account."""
+    """A user's membership in one account, or the invitation to it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -141,22 +200,46 @@ class Contact(_message.Message):
     GRANTS_FIELD_NUMBER: _builtins.int
     DENIED_FIELDS_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    OWN_GRANTS_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    INVITATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     account_id: _builtins.str
     account_number: _builtins.str
     account_name: _builtins.str
     role: _builtins.str
     """"owner", "accountant", "technical", "read_only", "custom"."""
+    state: Global___ContactState.ValueType
+    email: _builtins.str
+    """The user's, or the invited one."""
+    name: _builtins.str
     @_builtins.property
-    def user(self) -> Global___User: ...
+    def user(self) -> Global___User:
+        """Unset until the invitation is accepted."""
+
     @_builtins.property
-    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Grant]: ...
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Grant]:
+        """What it may now, its role included."""
+
     @_builtins.property
     def denied_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Schema coordinates denied to this contact: "Domain.registrant"."""
 
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Unset: for good."""
+
+    @_builtins.property
+    def own_grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Grant]:
+        """Those beside the role's, the ones that have run out too."""
+
+    @_builtins.property
+    def invitation(self) -> Global___Invitation: ...
     def __init__(
         self,
         *,
@@ -169,10 +252,16 @@ class Contact(_message.Message):
         grants: _abc.Iterable[Global___Grant] | None = ...,
         denied_fields: _abc.Iterable[_builtins.str] | None = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___ContactState.ValueType = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        own_grants: _abc.Iterable[Global___Grant] | None = ...,
+        email: _builtins.str = ...,
+        name: _builtins.str = ...,
+        invitation: Global___Invitation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "invitation", b"invitation", "since", b"since", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_name", b"account_name", "account_number", b"account_number", "denied_fields", b"denied_fields", "grants", b"grants", "id", b"id", "role", b"role", "since", b"since", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_name", b"account_name", "account_number", b"account_number", "denied_fields", b"denied_fields", "email", b"email", "expires_at", b"expires_at", "grants", b"grants", "id", b"id", "invitation", b"invitation", "name", b"name", "own_grants", b"own_grants", "role", b"role", "since", b"since", "state", b"state", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -432,6 +521,9 @@ class Account(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    EU_VAT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    LOCKS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     number: _builtins.str
     """Shown to people, "P-10001"."""
@@ -446,8 +538,14 @@ class Account(_message.Message):
     street: _builtins.str
     currency: _builtins.str
     locale: _builtins.str
+    eu_vat_id: _builtins.str
+    """"HU12345678"."""
+    version: _builtins.int
+    """Grows with every change."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def locks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldLock]: ...
     def __init__(
         self,
         *,
@@ -465,25 +563,59 @@ class Account(_message.Message):
         currency: _builtins.str = ...,
         locale: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        eu_vat_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        locks: _abc.Iterable[Global___FieldLock] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "currency", b"currency", "email", b"email", "id", b"id", "kind", b"kind", "locale", b"locale", "name", b"name", "number", b"number", "phone", b"phone", "postal_code", b"postal_code", "since", b"since", "street", b"street", "tax_number", b"tax_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "currency", b"currency", "email", b"email", "eu_vat_id", b"eu_vat_id", "id", b"id", "kind", b"kind", "locale", b"locale", "locks", b"locks", "name", b"name", "number", b"number", "phone", b"phone", "postal_code", b"postal_code", "since", b"since", "street", b"street", "tax_number", b"tax_number", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
 
 @_typing.final
-class ListContactsRequest(_message.Message):
+class FieldLock(_message.Message):
+    """A field of the account that only the operator may change."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
+    FIELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """As in Account: "tax_number"."""
+    reason: _builtins.str
+    """"contract", "invoicing", "operator"."""
     def __init__(
         self,
+        *,
+        field: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldLock: _TypeAlias = FieldLock  # noqa: Y015
+
+@_typing.final
+class ListContactsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOKED_FIELD_NUMBER: _builtins.int
+    revoked: _builtins.bool
+    """Those revoked too, of very many the latest 200."""
+    def __init__(
+        self,
+        *,
+        revoked: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revoked", b"revoked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
