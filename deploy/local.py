@@ -99,6 +99,8 @@ def welcome(stack: Stack, seconds: float) -> None:
             f"  curl -s {stack.url}/graphql -H 'Content-Type: application/json' \\\n"
             f"    -H 'Authorization: Bearer {people[0]['token']}' -d '{{\"query\":\"{{ __typename }}\"}}'"
         )
+    config = "" if stack.base == ROOT / ".run" else f"--config {_short(stack.operator_file)} "
+    say(f"  deploy/portico {config}account list  as the operator; deploy/portico --help tells more")
     if (dns := stack.parts.powerdns.dns_port) is not None:
         say(f"  dig @127.0.0.1 -p {dns} NAME  asks the name server")
     if "mail" in stack.processes:

@@ -17,6 +17,7 @@ from typing import Any, Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from deploy.operator import bootstrap
 from deploy.parts import Part, Parts
 from deploy.parts.child import Child
 from deploy.parts.machine import plain_env
@@ -88,6 +89,11 @@ class Stack:
         return self.base / "demo.json"
 
     @property
+    def operator_file(self) -> Path:
+        """What deploy/portico needs: a credential, and where the services are."""
+        return self.base / "operator.json"
+
+    @property
     def demo(self) -> dict[str, Any]:
         """The content of demo.json."""
         content: dict[str, Any] = json.loads(self.demo_file.read_text())
@@ -156,6 +162,8 @@ class Stack:
                 "SEALING_KEYS_FILE": str(self._sealing_keys),
                 "PUBLIC_URL": self.url,
                 "SMTP_URL": self._smtp_url or f"smtp://{self.address('mail')}",
+                # A security key is bound to a name: 127.0.0.1 is none.
+                "PASSKEY_ORIGINS": f"http://localhost:{self.port('gateway')}",
             }
         elif name == "domains":
             own |= self._registrar_env() | {"NAMESERVERS": NAMESERVERS}
@@ -228,6 +236,9 @@ class Stack:
             if services:
                 async with step(self._progress, "services", "starting " + ", ".join(services)):
                     await _together([self.start(name) for name in services])
+            if "identity" in services:
+                addresses = {name: self.address(name) for name in SERVICES}
+                await bootstrap(self.database_url("identity"), self.operator_file, addresses)
             await self._plant()
             if "gateway" in self.processes:
                 async with step(self._progress, "gateway", "starting"):

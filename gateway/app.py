@@ -13,7 +13,18 @@ from starlette.websockets import WebSocket
 from gateway import over_http
 from gateway.oauth import endpoints as oauth
 from gateway.over_websocket import Connection
-from gateway.pages import consent, graphiql, invitation, notifications, reset, sign_in
+from gateway.pages import (
+    confirm,
+    consent,
+    graphiql,
+    invitation,
+    notifications,
+    operator,
+    reset,
+    second_factor,
+    security,
+    sign_in,
+)
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -80,8 +91,22 @@ def create(settings: Settings) -> Starlette:
             route("/healthz", healthz, "GET"),
             route("/readyz", readyz, "GET"),
             route("/sign-in", sign_in.sign_in, "GET", "POST"),
+            route("/sign-in/passkey", sign_in.passkey, "POST"),
+            route("/sign-in/passkey/options", sign_in.passkey_options, "POST"),
+            route("/sign-in/second-factor", second_factor.second_factor, "GET", "POST"),
+            route("/sign-in/second-factor/options", second_factor.second_factor_options, "POST"),
+            route("/sign-in/cancel", second_factor.cancel, "POST"),
+            route("/confirm", confirm.confirm, "GET", "POST"),
+            route("/confirm/options", confirm.confirm_options, "POST"),
+            route("/security", security.security, "GET"),
+            route("/security/totp", security.totp, "GET", "POST"),
+            route("/security/key", security.key, "POST"),
+            route("/security/key/options", security.key_options, "POST"),
+            route("/security/remove", security.remove, "POST"),
+            route("/security/recovery-codes", security.new_codes, "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
             route("/notifications", notifications.notifications, "GET", "POST"),
+            route("/operator", operator.operator, "GET", "POST"),
             route("/forgot", reset.forgot, "GET", "POST"),
             route("/reset", reset.reset, "GET", "POST"),
             route("/invitation", invitation.invitation, "GET", "POST"),

@@ -15,9 +15,11 @@ from portico.domains.v1 import domains_pb2_grpc, zones_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
 from portico.identity.v1 import (
     accounts_pb2_grpc,
+    factors_pb2_grpc,
     identity_pb2_grpc,
     notifications_pb2_grpc,
     oauth_pb2_grpc,
+    operator_pb2_grpc,
     passwords_pb2_grpc,
 )
 from portico.tickets.v1 import tickets_pb2_grpc
@@ -52,6 +54,8 @@ class Clients:
 
     channels: Mapping[str, grpc.aio.Channel]
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
+    factors: "factors_pb2_grpc.FactorsServiceAsyncStub"
+    operator: "operator_pb2_grpc.OperatorServiceAsyncStub"
     accounts: "accounts_pb2_grpc.AccountsServiceAsyncStub"
     passwords: "passwords_pb2_grpc.PasswordsServiceAsyncStub"
     oauth: "oauth_pb2_grpc.OAuthServiceAsyncStub"
@@ -69,6 +73,8 @@ class Clients:
         return cls(
             channels,
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
+            factors_pb2_grpc.FactorsServiceStub(channels["identity"]),
+            operator_pb2_grpc.OperatorServiceStub(channels["identity"]),
             accounts_pb2_grpc.AccountsServiceStub(channels["identity"]),
             passwords_pb2_grpc.PasswordsServiceStub(channels["identity"]),
             oauth_pb2_grpc.OAuthServiceStub(channels["identity"]),

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from gateway.access import Fields, Permission, Policy, Refusal
 from gateway.clients import Calls, Clients
 from gateway.errors import Problem, forbidden
-from gateway.sessions import Member, Session
+from gateway.sessions import Member, Session, Sessions
 from portico.common.v1 import common_pb2
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Acting:
         if (denied := self.policy.refused.get(coordinate)) is not None:
             raise forbidden(denied)
         if permission is not None and not self.policy.allows(permission, resource):
-            raise forbidden(Refusal(coordinate, permission))
+            raise forbidden(self.policy.refusal(coordinate, permission))
 
     async def node(self, ref: Ref) -> Any:
         """The object of a global id in this account, None when there is none. Raises FORBIDDEN for its type."""
@@ -164,7 +164,7 @@ class Acting:
         if kind is None:
             return None
         if kind.permission is not None and not self.policy.allows(kind.permission):
-            raise forbidden(Refusal(ref.type, kind.permission))
+            raise forbidden(self.policy.refusal(ref.type, kind.permission))
         return await kind.load(self, ref.key)
 
     async def related(self, type_: str, key: str) -> Any:
@@ -187,6 +187,7 @@ class Request:
     nodes: Mapping[str, NodeKind]
     fields: Fields
     hub: "Hub"
+    sessions: Sessions
     session: Session
     locale: str
     ip: str
@@ -223,7 +224,9 @@ class Request:
             raise not_found(ref.type, id_)
         able = [a for a in self.actings() if kind.permission is None or a.policy.allows(kind.permission)]
         if not able and kind.permission is not None:
-            raise forbidden(Refusal(ref.type, kind.permission))
+            locks = [a.policy.lock for a in self.actings()]
+            # Where every account is locked, that is why.
+            raise forbidden(Refusal(ref.type, kind.permission, locks[0] if locks and all(locks) else ""))
         for found in await asyncio.gather(*(a.node(ref) for a in able), return_exceptions=False):
             if found is not None:
                 return found

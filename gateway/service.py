@@ -46,7 +46,7 @@ class Gateway:
         )
 
     def request(self, session: Session, locale: str, ip: str, calls: Calls) -> Request:
-        return Request(self.clients, schema.NODES, self.fields, self.hub, session, locale, ip, calls)
+        return Request(self.clients, schema.NODES, self.fields, self.hub, self.sessions, session, locale, ip, calls)
 
     async def session(self, credential: Credential, ip: str, calls: Calls) -> Session:
         """Raises BadCredential, ServiceError."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.parts import PartError, Parts
+from deploy.parts.browser import chromium
 from deploy.stack import Stack
 
 
@@ -65,3 +66,12 @@ async def database(parts: Parts) -> Callable[..., Awaitable[str]]:
         return await parts.postgres.create_database(f"{name}_{next(numbers)}")
 
     return make
+
+
+@pytest.fixture(scope="session")
+async def browser_path(run_dir: Path) -> str:
+    """Chromium, installed the first time."""
+    try:
+        return await chromium(run_dir / "apt.log")
+    except PartError as error:
+        pytest.fail(f"the browser did not come up\n{error}", pytrace=False)

@@ -8,7 +8,7 @@ from gateway.context import Acting, global_id, page_request
 from gateway.errors import ServiceError
 from gateway.graph import billing, contacts, domains, emails, event_log, hosting, notifications, permits, tickets
 from gateway.graph.billing import Balance, Invoice, InvoiceFilter
-from gateway.graph.common import Connection, DomainName, Node, Permit, connection, numbers
+from gateway.graph.common import Connection, DateTime, DomainName, Node, Permit, connection, moment, numbers
 from gateway.graph.contacts import Contact, Role
 from gateway.graph.dashboard import Dashboard
 from gateway.graph.domains import Domain, DomainCount, DomainFilter, DomainSort
@@ -29,12 +29,22 @@ _CAN = (
 
 
 @access(SELF)
+@strawberry.type(description="The operator has locked the account: nobody of it has any right in it.")
+class AccountLock:
+    at: DateTime
+    reason: str = strawberry.field(description="What the operator says to the account's people.")
+
+
+@access(SELF)
 @strawberry.type(description="A subscriber: a person or company that buys services.")
 class Account(Node):
     acting: strawberry.Private[Acting]
     id: strawberry.ID
     number: str = strawberry.field(description="Shown to people: P-10001.")
     name: str
+    lock: AccountLock | None = strawberry.field(
+        description="Why everything here answers ACCOUNT_LOCKED; null normally."
+    )
 
     async def resolve_profile(self) -> AccountProfile | None:
         return AccountProfile.of(self.acting, await account_of(self.acting))
@@ -173,9 +183,10 @@ class Account(Node):
 
     @staticmethod
     def of(acting: Acting) -> "Account":
-        contact = acting.member.contact
+        contact, lock = acting.member.contact, acting.member.lock
         return Account(
             acting=acting,
+            lock=AccountLock(at=moment(lock.at), reason=lock.reason) if lock else None,
             id=strawberry.ID(global_id("Account", contact.account_id)),
             number=contact.account_number,
             name=contact.account_name,

@@ -33,6 +33,9 @@ class Subject(NamedTuple):
 async def of_caller(acting: Acting, action: str, subject: str | None) -> Permit:
     """Of the caller with this credential. Nothing is asked of identity unless there is something to explain."""
     wanted = _action(acting, action)
+    if acting.policy.lock and wanted.permission is not None:
+        locked = _blocker(acting, BlockerCode.ACCOUNT_LOCKED, {"reason": acting.policy.lock}, None)
+        return _permit(action, [locked], Subject())
     about = await _subject(acting, subject)
     blockers: list[Blocker] = []
     allowed = wanted.permission is None or acting.policy.allows(wanted.permission, about.key)

@@ -13,6 +13,7 @@ from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.factor_mutations import FactorMutations
 from gateway.graph.notifications import NotificationMutations
 from gateway.graph.passwords import PasswordMutations
 from gateway.graph.profile import ProfileMutations
@@ -76,6 +77,7 @@ class Mutation(
     ContactMutations,
     ViewerMutations,
     PasswordMutations,
+    FactorMutations,
     NotificationMutations,
 ):
     pass

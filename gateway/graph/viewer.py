@@ -1,4 +1,4 @@
-"""The signed-in user: its memberships, sessions and API tokens. They are its own, so no grant is needed."""
+"""The signed-in user: its memberships, sessions, API tokens and second factors. They are its own, so no grant is needed."""
 
 import strawberry
 
@@ -10,6 +10,7 @@ from gateway.graph import emails
 from gateway.graph.common import Connection, DateTime, UserError, moment, moment_of
 from gateway.graph.contacts import Contact, Grant, grants_of
 from gateway.graph.emails import Email
+from gateway.graph.factors import Factor, factors, recovery_codes_left
 from gateway.graph.identity import User
 from gateway.graph.mutations import Wrong, moment_given, mutation
 from gateway.graph.vpn import VpnAccess, vpn_access
@@ -27,6 +28,9 @@ class Session:
     last_used_at: DateTime = strawberry.field(description="Noted at most once a minute.")
     expires_at: DateTime
     current: bool = strawberry.field(description="Whether it is the session that asks.")
+    operator: str | None = strawberry.field(
+        description="The name of the operator whose it is, to see what you see; null for your own."
+    )
 
     @staticmethod
     def of(pb: identity_pb2.Session) -> "Session":
@@ -39,6 +43,7 @@ class Session:
             last_used_at=moment(pb.last_used_at),
             expires_at=moment(pb.expires_at),
             current=pb.current,
+            operator=pb.operator or None,
         )
 
 
@@ -89,6 +94,9 @@ async def _api_tokens(info: strawberry.Info) -> list[ApiToken] | None:
 @strawberry.type(description="The signed-in user.")
 class Viewer:
     user: User
+    operator: str | None = strawberry.field(
+        description="The name of the operator who looks through this session, which can only read; null normally."
+    )
     current_ip: str
     memberships: list[Contact]
     sessions: list[Session] | None = field(
@@ -106,11 +114,18 @@ class Viewer:
     emails: Connection[Email] | None = field(
         SELF, emails.own_page, description="E-mail about the user itself, the newest first. An API token is shown none."
     )
+    factors: list[Factor] | None = field(
+        SELF, factors, description="The second factors, the oldest first. An API token is shown none."
+    )
+    recovery_codes_left: int | None = field(
+        SELF, recovery_codes_left, description="Unused recovery codes. An API token is shown 0."
+    )
 
     @staticmethod
     def of(request: Request) -> "Viewer":
         return Viewer(
             user=User.of(request.session.user),
+            operator=request.session.operator or None,
             current_ip=request.ip,
             memberships=[Contact.of(a, a.member.contact) for a in request.actings()],
         )

@@ -21,10 +21,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{actor} feloldotta a fiók egyik adatának zárolását: {field}",
         "{actor} unlocked a field of the account: {field}",
     ),
+    "account.locked": ("{actor} zárolta a fiókot: {reason}", "{actor} locked the account: {reason}"),
     "account.profile_changed": (
         "{actor} módosította a fiók adatait: {subject}",
         "{actor} changed the data of the account {subject}",
     ),
+    "account.unlocked": ("{actor} feloldotta a fiók zárolását", "{actor} unlocked the account"),
     "api_token.created": ("{actor} API-tokent készített: {subject}", "{actor} made the API token {subject}"),
     "api_token.revoked": ("{actor} visszavonta az API-tokent: {subject}", "{actor} revoked the API token {subject}"),
     "contact.added": ("{actor} kapcsolattartót vett fel: {subject}", "{actor} added the contact {subject}"),
@@ -108,6 +110,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{actor} alkalmazást vett nyilvántartásba: {subject}",
         "{actor} registered the application {subject}",
     ),
+    "operator.created": ("{actor} üzemeltetőt vett fel: {subject}", "{actor} added the operator {subject}"),
+    "operator.credential_renewed": (
+        "{actor} megújította az üzemeltető belépési kulcsát: {subject}",
+        "{actor} renewed the credential of the operator {subject}",
+    ),
+    "operator.disabled": ("{actor} letiltotta az üzemeltetőt: {subject}", "{actor} disabled the operator {subject}"),
+    "operator.signed_in_as_contact": (
+        "{actor} csak olvasásra belépett {subject} nevében; ok: {reason}",
+        "{actor} signed in as {subject}, to read only; reason: {reason}",
+    ),
+    "operator.signed_out": (
+        "{actor} kilépett, aki {subject} nevében nézte a fiókot",
+        "{actor}, who looked at the account as {subject}, signed out",
+    ),
     "signing_key.rotated": (
         "{actor} lecserélte az aláíró kulcsot: {subject}",
         "{actor} rotated the signing key {subject}",
@@ -121,9 +137,33 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{subject} kijelentkezett ebből az alkalmazásból: {application}",
         "{subject} was signed out of the application {application}",
     ),
+    "user.confirmation_failed": (
+        "{actor} sikertelenül próbálta megerősíteni a személyazonosságát",
+        "{actor} failed to confirm its identity",
+    ),
     "user.default_account_set": (
         "{actor} ezt a fiókot választotta alapértelmezettnek",
         "{actor} made this account the default one",
+    ),
+    "user.factor_added": (
+        "{actor} második tényezőt vett fel: {name}",
+        "{actor} added the second factor {name}",
+    ),
+    "user.factor_removed": (
+        "{actor} eltávolított egy második tényezőt: {name}",
+        "{actor} removed the second factor {name}",
+    ),
+    "user.factors_reset": (
+        "{actor} törölte {subject} összes második tényezőjét",
+        "{actor} removed every second factor of {subject}",
+    ),
+    "user.identity_confirmed": (
+        "{actor} megerősítette a személyazonosságát",
+        "{actor} confirmed its identity",
+    ),
+    "user.locked": (
+        "{actor} zárolta a felhasználót: {subject}; ok: {reason}",
+        "{actor} locked the user {subject}; reason: {reason}",
     ),
     "user.password_change_failed": (
         "{actor} sikertelenül próbált jelszót változtatni",
@@ -138,10 +178,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Új jelszót kértek ehhez a felhasználóhoz: {subject}",
         "A new password was asked for {subject}",
     ),
+    "user.recovery_codes_made": (
+        "{actor} új helyreállító kódokat készített",
+        "{actor} made new recovery codes",
+    ),
+    "user.second_factor_failed": (
+        "Hibás második tényező a bejelentkezéskor: {subject}",
+        "A sign-in as {subject} failed at the second factor",
+    ),
     "user.sessions_revoked": ("{actor} munkameneteket léptetett ki", "{actor} ended sessions"),
     "user.sign_in_failed": ("Sikertelen bejelentkezési kísérlet: {subject}", "A sign-in as {subject} failed"),
     "user.signed_in": ("{actor} bejelentkezett", "{actor} signed in"),
     "user.signed_out": ("{actor} kijelentkezett", "{actor} signed out"),
+    "user.unlocked": (
+        "{actor} feloldotta a felhasználó zárolását: {subject}",
+        "{actor} unlocked the user {subject}",
+    ),
     "user.vpn_password_removed": ("{actor} törölte a VPN-jelszavát", "{actor} removed the VPN password"),
     "user.vpn_password_set": ("{actor} beállította a VPN-jelszavát", "{actor} set the VPN password"),
     "zone.changed": (

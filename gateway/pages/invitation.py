@@ -120,10 +120,11 @@ async def _join(gateway: Gateway, http: HttpRequest, token: str, form: dict[str,
         user_agent=http.headers.get("user-agent", "")[:1000],
     )
     try:
-        return enter("/", await Calls().write("identity", gateway.clients.identity.CreateSession, sign_in, None))
+        opened = await Calls().write("identity", gateway.clients.identity.CreateSession, sign_in, None)
     except ServiceError:
         # The user is there and the invitation accepted; it signs in by itself.
         return RedirectResponse("/sign-in", 303, headers={"Cache-Control": "no-store"})
+    return await enter(gateway, http, opened, "/")
 
 
 async def _decline(gateway: Gateway, http: HttpRequest, token: str, form: dict[str, str], locale: str) -> Response:

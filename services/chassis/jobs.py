@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 
 from services.chassis import telemetry
 from services.chassis.db import CONNECTION_ERRORS, Database, Queryable, Row, Tx
+from services.chassis.pages import Page
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 15
@@ -96,6 +97,46 @@ async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> 
         kind,
         None if keys is None else list(keys),
     )
+
+
+async def bury(tx: Tx, kind: str, payload: dict[str, Any], *, key: str, attempts: int, cause: str) -> bool:
+    """Adds a job that is given up already; one of the kind and key that had been done is given up anew. False while there
+    is one that is still to be tried, or just being tried."""
+    await tx.execute(
+        """INSERT INTO jobs AS j (kind, key, payload, state, attempts, last_error) VALUES ($1, $2, $3, 'dead', $4, $5)
+           ON CONFLICT (kind, key) DO UPDATE
+           SET state = 'dead', attempts = excluded.attempts, last_error = excluded.last_error, finished_at = NULL,
+               leased_until = NULL
+           WHERE j.state = 'done'""",
+        kind,
+        key,
+        payload,
+        attempts,
+        cause[:2000],
+    )
+    given_up: bool = await tx.fetchval("SELECT state = 'dead' FROM jobs WHERE kind = $1 AND key = $2", kind, key)
+    return given_up
+
+
+async def dead(q: Queryable, page: Page) -> list[Row]:
+    """Those that were given up, the newest first; one row more than the page."""
+    after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], 2, descending=True)
+    return await q.fetch(
+        f"""SELECT id, kind, payload, attempts, last_error, created_at FROM jobs
+            WHERE state = 'dead' AND {after} ORDER BY {order} LIMIT $1""",  # noqa: S608 - the page's text
+        page.limit,
+        *page.args,
+    )
+
+
+async def replay(tx: Tx, ids: Sequence[UUID] | None) -> list[UUID]:
+    """As revive, by id; None: every one that is given up. Those that were."""
+    rows = await tx.fetch(
+        """UPDATE jobs SET state = 'ready', attempts = 0, run_at = now()
+           WHERE state = 'dead' AND ($1::uuid[] IS NULL OR id = ANY($1)) RETURNING id""",
+        None if ids is None else list(ids),
+    )
+    return [row["id"] for row in rows]
 
 
 @dataclass(slots=True)

@@ -14,11 +14,13 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from portico.common.v1 import repair_pb2_grpc
 from services.chassis import bus, consume, jobs, migrate, outbox, telemetry
 from services.chassis.actor import ActorVerifier
 from services.chassis.config import Env
 from services.chassis.db import CONNECTION_ERRORS, Database, connect
 from services.chassis.grpc import DeclaredServer, Edge
+from services.chassis.repair import RepairRpc
 
 log = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
@@ -122,8 +124,9 @@ async def mounted(
     worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry}, at_once)
     verifier = ActorVerifier(settings.actor_jwks_file.read_text())
     server = grpc.aio.server(interceptors=[Edge(service, verifier)], options=_OPTIONS)
-    declared = DeclaredServer(server)
+    declared: Any = DeclaredServer(server)
     register(declared, app)
+    repair_pb2_grpc.add_RepairServiceServicer_to_server(RepairRpc(service, db, inbox), declared)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     reflection.enable_server_reflection((*declared.services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

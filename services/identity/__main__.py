@@ -1,11 +1,13 @@
-"""Runs the identity service."""
+"""Runs the identity service; `python -m services.identity operator create NAME EMAIL` makes an operator."""
 
 import os
+import sys
 from pathlib import Path
 
 from services.chassis.config import Env
 from services.chassis.db import Database
 from services.chassis.run import serve
+from services.identity import operator_command
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
 from services.identity.emails import Post
@@ -29,6 +31,7 @@ def main() -> None:
             sealer=settings.sealer,
             post=Post(settings.sealer, delivers=mailer is not None, public_url=settings.public_url),
             public_url=settings.public_url,
+            relying_party=settings.relying_party,
             mailer=mailer,
         )
 
@@ -46,4 +49,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        operator_command.main(sys.argv[1:], Env(os.environ))
+    else:
+        main()

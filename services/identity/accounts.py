@@ -26,8 +26,14 @@ class FieldLocked(DomainError):
     reason = "FIELD_LOCKED"
 
 
-async def create_account(tx: Tx, profile: Profile, *, id: UUID | None = None) -> Account:  # noqa: A002
-    """A new account with the next number of the series ("P-10001"); the other services are told of it.
+async def create_account(
+    tx: Tx,
+    profile: Profile,
+    *,
+    by: Actor | None = None,
+    id: UUID | None = None,  # noqa: A002
+) -> Account:
+    """A new account with the next number of the series ("P-10001"); the other services are told of it. `by` opened it.
 
     An Invalid of profiles.py when its data cannot be right. Fields that invoices and contracts stand on are locked.
     """
@@ -36,7 +42,7 @@ async def create_account(tx: Tx, profile: Profile, *, id: UUID | None = None) ->
     await _tell(tx, account, account.since)
     await audit.record(
         tx,
-        system("identity", account.id),
+        replace(by, account_id=account.id) if by else system("identity", account.id),
         "account.created",
         subject=("Account", account.id, account.number),
         after={"name": account.profile.name, "kind": account.profile.kind},

@@ -68,8 +68,8 @@ class Token:
 
 
 async def of_actor(db: Database, actor: Actor, now: datetime) -> list[Token]:
-    """The user's tokens in all of its accounts, the newest first. A token sees itself alone."""
-    if actor.user_id is None:
+    """The user's tokens in all of its accounts, the newest first. A token sees itself alone, an operator none."""
+    if actor.user_id is None or actor.kind == "operator":
         return []
     contacts = await _contacts(db, actor, None, now)
     rows = await credential_store.tokens_of_user(db, actor.user_id)

@@ -1,7 +1,5 @@
 """The conditions of a list that is filtered: only those asked for stand in the statement, so that each finds its index."""
 
-import re
-
 
 class Conditions:
     """Grows a WHERE clause and its arguments."""
@@ -20,9 +18,3 @@ class Conditions:
     @property
     def sql(self) -> str:
         return " AND ".join(self._conditions)
-
-
-def containing(part: str) -> str:
-    """The LIKE pattern of texts that contain exactly these characters."""
-    escaped = re.sub(r"([\\%_])", r"\\\1", part)
-    return f"%{escaped}%"

@@ -6,14 +6,15 @@ from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
 from services.identity import access
-from services.identity.people import NOBODY, Contact, Invitation, User
+from services.identity.people import NOBODY, Contact, Invitation, Lock, User
 from services.identity.store import BOUNCING
 
 _CONTACT = f"""SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
                      c.denied_fields, c.created_at, c.expires_at, c.revoked_at, c.user_id,
                      coalesce(u.email, i.email) AS email, coalesce(u.name, i.name) AS name,
                      coalesce(u.locale, i.locale) AS locale,
-                     i.sent_at, i.expires_at AS invitation_expires_at, i.outcome, {BOUNCING}
+                     i.sent_at, i.expires_at AS invitation_expires_at, i.outcome, a.locked_at, a.lock_reason,
+                     {BOUNCING}
               FROM contacts c JOIN accounts a ON a.id = c.account_id
                    LEFT JOIN users u ON u.id = c.user_id LEFT JOIN invitations i ON i.contact_id = c.id"""  # noqa: S608 - our own text
 
@@ -179,4 +180,10 @@ def _contact(row: Row) -> Contact:
         row["expires_at"],
         row["revoked_at"],
         invitation,
+        lock(row),
     )
+
+
+def lock(row: Row) -> Lock | None:
+    """That of a row with locked_at and lock_reason."""
+    return Lock(row["locked_at"], row["lock_reason"]) if row["locked_at"] else None

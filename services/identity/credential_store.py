@@ -31,7 +31,7 @@ async def add_session(
 async def session(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
         f"""SELECT s.id, s.created_at, s.expires_at, s.last_used_at, s.ended_at, s.confirmed_at, s.grants, s.contact_id,
-                   s.operator, u.id AS user_id, u.email, u.name, u.locale, {BOUNCING}
+                   s.operator, u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason, {BOUNCING}
             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",  # noqa: S608
         secret_hash,
     )
@@ -42,7 +42,8 @@ async def end_session(tx: Tx, secret_hash: bytes, now: datetime) -> Row | None:
     return await tx.fetchrow(
         """UPDATE sessions s SET ended_at = $2 FROM users u
            WHERE s.secret_hash = $1 AND s.ended_at IS NULL AND u.id = s.user_id
-           RETURNING s.id, u.id AS user_id, u.email, u.locale, s.ip""",
+           RETURNING s.id, u.id AS user_id, u.email, u.locale, s.ip, s.operator, s.contact_id,
+                     (SELECT account_id FROM contacts WHERE id = s.contact_id) AS account_id""",
         secret_hash,
         now,
     )
@@ -53,7 +54,7 @@ async def sessions_of_user(
 ) -> list[Row]:
     """The open ones, the last used first; of very many the first 200. `application` is the name of an app's client."""
     return await q.fetch(
-        """SELECT s.id, s.ip, s.user_agent, s.created_at, s.last_used_at, s.expires_at, c.name AS application
+        """SELECT s.id, s.ip, s.user_agent, s.created_at, s.last_used_at, s.expires_at, s.operator, c.name AS application
            FROM sessions s LEFT JOIN oauth_clients c ON c.id = s.client_id
            WHERE s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND c.disabled_at IS NULL
              AND s.last_used_at > CASE WHEN s.client_id IS NULL THEN $3::timestamptz ELSE $4 END
@@ -86,6 +87,17 @@ async def has_session(q: Queryable, user_id: UUID, session_id: UUID) -> bool:
         "SELECT EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id = $1)", user_id, session_id
     )
     return found
+
+
+async def confirm_session(tx: Tx, user_id: UUID, session_id: UUID, now: datetime) -> bool:
+    """False when the user has no such open session."""
+    confirmed = await tx.fetchval(
+        "UPDATE sessions SET confirmed_at = $3 WHERE id = $2 AND user_id = $1 AND ended_at IS NULL RETURNING true",
+        user_id,
+        session_id,
+        now,
+    )
+    return bool(confirmed)
 
 
 async def end_sessions(tx: Tx, user_id: UUID, only: UUID | None, keep: UUID | None, now: datetime) -> list[Row]:
@@ -132,7 +144,7 @@ async def add_token(
 async def token(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
         f"""SELECT t.id, t.name AS token_name, t.grants, t.networks, t.expires_at, t.last_used_at, t.revoked_at, t.contact_id,
-                   u.id AS user_id, u.email, u.name, u.locale, {BOUNCING}
+                   u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason, {BOUNCING}
             FROM api_tokens t JOIN contacts c ON c.id = t.contact_id JOIN users u ON u.id = c.user_id
             WHERE t.secret_hash = $1""",  # noqa: S608
         secret_hash,

@@ -13,7 +13,7 @@ from joserfc.jwk import OKPKey
 from services.chassis.actor import Actor, Grant, sign
 from services.chassis.db import Database, Row
 from services.chassis.errors import Unauthenticated
-from services.identity import access, contact_store, credential_store, networks, oauth_store, scopes, secret
+from services.identity import access, contact_store, credential_store, networks, oauth_store, scopes, secret, users
 from services.identity.people import Contact, User
 from services.identity.sessions import IDLE
 
@@ -52,11 +52,13 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`kind` is "session" (of a browser, or of an app that may do all) or "token"."""
+    """`kind` is "session" (of a browser, or of an app that may do all) or "token"; `operator` names the one who looks
+    through this session, or is empty."""
 
     user: User
     memberships: list[Membership]
     kind: str
+    operator: str
 
 
 class ActorTokens:
@@ -68,22 +70,22 @@ class ActorTokens:
         self._key = key
         self._signed: dict[Actor, tuple[str, datetime]] = {}
 
-    def give(self, actor: Actor, now: datetime) -> tuple[str, datetime]:
+    def give(self, actor: Actor, now: datetime, life: timedelta = ACTOR_TOKEN_LIFE) -> tuple[str, datetime]:
         """(token, when it ends)."""
         kept = self._signed.get(actor)
-        if kept is not None and kept[1] - now >= ACTOR_TOKEN_LIFE / 2:
+        if kept is not None and kept[1] - now >= life / 2:
             return kept
         if len(self._signed) >= _CACHE_SIZE:
             self._signed.clear()
         # The token counts whole seconds: tell no later end than it holds.
         begun = now.replace(microsecond=0)
-        given = (sign(actor, self._key, begun, ACTOR_TOKEN_LIFE), begun + ACTOR_TOKEN_LIFE)
+        given = (sign(actor, self._key, begun, life), begun + life)
         self._signed[actor] = given
         return given
 
 
 async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip: str, now: datetime) -> Identity:
-    """Who holds this credential; CredentialInvalid, CredentialExpired, TokenIpRefused."""
+    """Who holds this credential; CredentialInvalid, CredentialExpired, TokenIpRefused, UserLocked."""
     digest = secret.digest(credential)
     if credential.startswith(secret.ACCESS):
         return await _of_app(db, tokens, digest, ip, now)
@@ -99,6 +101,7 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
         raise CredentialExpired("the credential has expired")
     if kind == "token" and not networks.reach(found["networks"], ip):
         raise TokenIpRefused("the token may not be used from this address")
+    users.check_lock(found)
     contacts = await contact_store.memberships(db, found["user_id"], found["contact_id"], now)
     if kind == "token" and not contacts:
         raise CredentialInvalid("the membership that the token was made in is over")
@@ -108,7 +111,8 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
     user = User(found["user_id"], found["email"], found["name"], found["locale"], found["email_bouncing"])
     own = None if found["grants"] is None else access.load(found["grants"])
     name = found["token_name"] if kind == "token" else ""
-    return Identity(user, [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts], kind)
+    memberships = [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts]
+    return Identity(user, memberships, kind, (found["operator"] or "") if kind == "session" else "")
 
 
 async def person(db: Database, credential: str, *, now: datetime) -> User:
@@ -134,6 +138,7 @@ async def _of_app(db: Database, tokens: ActorTokens, digest: bytes, ip: str, now
         raise CredentialInvalid("no such credential")
     if _over(found["expires_at"], now):
         raise CredentialExpired("the credential has expired")
+    users.check_lock(found)
     own = scopes.grants(found["scopes"])
     kind = "session" if own is None else "token"
     contacts = [] if own == () else await contact_store.memberships(db, found["user_id"], None, now)
@@ -147,7 +152,8 @@ async def _of_app(db: Database, tokens: ActorTokens, digest: bytes, ip: str, now
         found["locale"],
     )
     name = found["client_name"]
-    return Identity(user, [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts], kind)
+    memberships = [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts]
+    return Identity(user, memberships, kind, "")
 
 
 def _membership(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.chassis.db import Queryable, Row, Tx
+from services.chassis.db import Queryable, Row, Tx, like
 from services.chassis.pages import Page
-from services.identity.conditions import Conditions, containing
+from services.identity.conditions import Conditions
 from services.identity.letters import Letter, Text
 
 # -- e-mails
@@ -88,8 +88,8 @@ async def page(
         where.add("category = ANY({}::text[])", list(wanted.categories))
     if wanted.states:
         where.add("state = ANY({}::text[])", list(wanted.states))
-    if search := wanted.search.strip():
-        where.add("(subject || ' ' || recipient) ILIKE {}", containing(search))
+    if search := like(wanted.search):
+        where.add("(subject || ' ' || recipient) ILIKE {}", search)
     after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], len(where.args) + 1, descending=True)
     return await q.fetch(
         f"""SELECT id, created_at, sent_at, recipient, subject, body, state, category, failure, error FROM emails

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.jobs import Handler, LeasedJob, Periodic, RetryLater
-from services.identity import emails, oauth_store, signing_keys, store
+from services.identity import emails, factor_store, oauth_store, operator_store, signing_keys, store
 from services.identity.app import App
 
 _SESSIONS_KEPT = timedelta(days=90)
@@ -25,6 +25,8 @@ async def queue_waiting_emails(app: App) -> None:
 async def purge(app: App) -> None:
     now = datetime.now(UTC)
     await store.purge(app.db, now, now - _SESSIONS_KEPT, now - _DEVICES_KEPT)
+    await factor_store.purge(app.db, now)
+    await operator_store.purge_sign_ins(app.db, now - _SESSIONS_KEPT)
     await oauth_store.purge(app.db, now, _AUTHORIZATIONS_KEPT)
 
 

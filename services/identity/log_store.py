@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.chassis.db import Queryable, Row, Tx
+from services.chassis.db import Queryable, Row, Tx, like
 from services.chassis.pages import Page
-from services.identity.conditions import Conditions, containing
+from services.identity.conditions import Conditions
 
 COLUMNS = """account_id, seq, id, occurred_at, actor_kind, actor_id, actor_label, actor_ip, actor_contact_id, action,
              subject_type, subject_id, subject_label, before_json, after_json"""
@@ -80,8 +80,8 @@ async def page(q: Queryable, account_id: UUID, resources: list[UUID] | None, wan
         where.add("occurred_at >= {}", wanted.since)
     if wanted.until is not None:
         where.add("occurred_at < {}", wanted.until)
-    if search := wanted.search.strip():
-        where.add("(actor_label || ' ' || subject_label) ILIKE {}", containing(search))
+    if search := like(wanted.search):
+        where.add("(actor_label || ' ' || subject_label) ILIKE {}", search)
     after, order = page.sql([("occurred_at", "timestamptz"), ("seq", "bigint")], len(where.args) + 1, descending=True)
     return await q.fetch(
         f"SELECT {COLUMNS} FROM event_log WHERE {where.sql} AND {after} ORDER BY {order} LIMIT {page.limit}",  # noqa: S608

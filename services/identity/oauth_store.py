@@ -221,7 +221,8 @@ async def end_session(tx: Tx, session_id: UUID, now: datetime) -> bool:
 # -- tokens
 
 _OF_SESSION = """s.id, s.user_id, s.client_id, s.ended_at, s.last_used_at, s.signed_in_at, s.confirmed_at, s.operator,
-                 s.expires_at AS session_expires_at, u.email, u.name, u.locale, c.name AS client_name, c.disabled_at"""
+                 s.expires_at AS session_expires_at, u.email, u.name, u.locale, u.locked_at, u.lock_reason,
+                 c.name AS client_name, c.disabled_at"""
 _SESSION = """JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id
               JOIN oauth_clients c ON c.id = s.client_id"""
 

@@ -6,9 +6,9 @@ It proves the mailbox and nothing more: it signs nobody in, and second factors s
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from services.chassis.db import Queryable, Row
+from services.chassis.db import Queryable, Row, Tx
 from services.chassis.errors import DomainError
 from services.identity import password_changes, password_rules, password_store, secret, sessions, store, throttle
 from services.identity.app import App
@@ -45,25 +45,30 @@ async def request(app: App, email: str, *, ip: str, now: datetime) -> None:
 async def _send(app: App, user: Row | None, ip: str, now: datetime) -> None:
     if user is None:
         return
-    link = secret.make(secret.RESET)
-    letter = Letter(
-        "password_reset",
-        f"password_reset:{uuid4()}",
-        "security",
-        user["email"],
-        user["name"],
-        user["locale"],
-        {"minutes": LIFE // timedelta(minutes=1)},
-        user_id=user["id"],
-        # In the query, not behind a "#": that part only a script could read. The page sends no Referer and loads nothing
-        # from elsewhere, so the secret stays between the reader and us.
-        secret=f"{app.public_url}/reset?token={link}",
-    )
     async with app.db.transaction() as tx:
-        await password_store.put_reset(tx, user["id"], secret.digest(link), now + LIFE)
+        letter = Letter(
+            "password_reset",
+            f"password_reset:{uuid4()}",
+            "security",
+            user["email"],
+            user["name"],
+            user["locale"],
+            {"minutes": LIFE // timedelta(minutes=1)},
+            user_id=user["id"],
+            secret=await link(app, tx, user["id"], now + LIFE),
+        )
         # Nobody has proven to be the user yet, so it is not the actor.
         await sessions.tell_accounts(tx, user["id"], user["email"], None, ip, now, "user.password_reset_requested")
         await app.post.write(tx, letter, now)
+
+
+async def link(app: App, tx: Tx, user_id: UUID, expires_at: datetime) -> str:
+    """A new link in place of the one before; to be mailed, and kept nowhere else."""
+    made = secret.make(secret.RESET)
+    await password_store.put_reset(tx, user_id, secret.digest(made), expires_at)
+    # In the query, not behind a "#": that part only a script could read. The page sends no Referer and loads nothing
+    # from elsewhere, so the secret stays between the reader and us.
+    return f"{app.public_url}/reset?token={made}"
 
 
 async def get(app: App, link: str, now: datetime) -> Reset:

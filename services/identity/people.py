@@ -69,8 +69,17 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """An operator has locked an account or a user; `reason` is written for the customer."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
-    """A user's membership in one account, or the invitation to it. `own` are the grants beside those of the role."""
+    """A user's membership in one account, or the invitation to it. `own` are the grants beside those of the role; `lock`
+    is the account's."""
 
     id: UUID
     account_id: UUID
@@ -84,6 +93,7 @@ class Contact:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     invitation: Invitation | None = None
+    lock: Lock | None = None
 
     @property
     def joined(self) -> bool:
@@ -101,8 +111,9 @@ class Contact:
         return "active"
 
     def grants(self, now: datetime) -> tuple[Grant, ...]:
-        """Everything it may at `now`."""
-        return access.effective(self.role, self.own, now) if self.state(now) == "active" else ()
+        """Everything it may at `now`: nothing in a locked account."""
+        counts = self.state(now) == "active" and self.lock is None
+        return access.effective(self.role, self.own, now) if counts else ()
 
     def rights(self, now: datetime) -> tuple[Grant, ...]:
         """What it holds, or will once it accepts: each grant until the contact itself ends at the latest."""

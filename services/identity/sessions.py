@@ -1,4 +1,4 @@
-"""Sign-in with e-mail and password, the sessions it opens, and how they end."""
+"""Sign-in with e-mail and password, the sessions that signing in opens, and how they end."""
 
 import logging
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import contact_store, credential_store, devices, secret, store, throttle
+from services.identity import contact_store, credential_store, devices, factor_store, secret, store, throttle, users
 from services.identity.emails import Post
 from services.identity.passwords import Hasher
 from services.identity.people import User
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 LIFE = timedelta(days=30)
 #: And this long after its last use.
 IDLE = timedelta(days=7)
+#: Within this time the second step of a sign-in is done, in at most so many tries.
+PENDING_LIFE = timedelta(minutes=10)
+PENDING_TRIES = 5
 #: One that an app was given lasts longer: the app proves itself anew with every refresh token.
 APP_LIFE = timedelta(days=90)
 APP_IDLE = timedelta(days=30)
@@ -52,10 +55,19 @@ class NewSession:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NewPendingSignIn:
+    """The password was right, a second factor is still to come. `secret` is no session's; it is shown this once."""
+
+    secret: str
+    expires_at: datetime
+
+
 async def sign_in(
     db: Database, hasher: Hasher, post: Post, email: str, password: str, *, ip: str, user_agent: str, now: datetime
-) -> NewSession:
-    """Opens a session; SignInFailed, or SignInThrottled before the password is even looked at."""
+) -> NewSession | NewPendingSignIn:
+    """Opens a session, or begins a pending sign-in when the user has a second factor; SignInFailed, UserLocked, or
+    SignInThrottled before the password is even looked at."""
     email = email.strip()
     user = await store.user_by_email(db, email)
     # The database finds a user under more spellings than we could list ("İ" is "i" to it): each has the one allowance.
@@ -66,20 +78,36 @@ async def sign_in(
         # It is written down only for an address that somebody has: the time must not tell.
         await throttle.even(_tell_failed(db, user, ip, now))
         raise SignInFailed("the address or the password is wrong")
+    users.check_lock(user)
     fresh = await hasher.hash(password) if hasher.outdated(user["password_hash"]) else None
-    made = NewSession(secret.make(secret.SESSION), now + LIFE)
     async with db.transaction() as tx:
         # The password may have been changed, and the sessions ended for it, while we were hashing.
         if await store.lock_password(tx, user["id"]) != user["password_hash"]:
             raise SignInFailed("the address or the password is wrong")
         if fresh is not None:
             await store.set_password(tx, user["id"], fresh)
-        session_id = await credential_store.add_session(
-            tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
-        )
-        await devices.tell_if_new(tx, post, User.of(user), session_id, ip=ip, user_agent=user_agent, now=now)
         await throttle.restore(tx, address)
-        await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in")
+        if await factor_store.count(tx, user["id"]):
+            pending = NewPendingSignIn(secret.make(secret.PENDING_SIGN_IN), now + PENDING_LIFE)
+            await factor_store.add_pending_sign_in(
+                tx, secret.digest(pending.secret), user["id"], PENDING_TRIES, pending.expires_at
+            )
+            return pending
+        return await open_session(tx, post, user, "password", ip=ip, user_agent=user_agent, now=now)
+
+
+async def open_session(
+    tx: Tx, post: Post, user: Row, way: str, *, ip: str, user_agent: str, now: datetime
+) -> NewSession:
+    """A session for somebody who has proven to be this user; `way` tells the log how: "password", "password, totp".
+    UserLocked."""
+    users.check_lock(await store.lock_of_user(tx, user["id"]))
+    made = NewSession(secret.make(secret.SESSION), now + LIFE)
+    session_id = await credential_store.add_session(
+        tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
+    )
+    await devices.tell_if_new(tx, post, User.of(user), session_id, ip=ip, user_agent=user_agent, now=now)
+    await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in", after={"with": way})
     return made
 
 
@@ -87,7 +115,15 @@ async def end(db: Database, session_secret: str, now: datetime) -> None:
     """Ends the session of this secret; an unknown or ended one changes nothing."""
     async with db.transaction() as tx:
         ended = await credential_store.end_session(tx, secret.digest(session_secret), now)
-        if ended is not None:
+        if ended is None:
+            return
+        if ended["operator"] is not None:
+            name = ended["operator"]
+            operator = Actor(kind="operator", id=name, label=name, account_id=ended["account_id"], ip=ended["ip"])
+            await audit.record(
+                tx, operator, "operator.signed_out", subject=("Contact", ended["contact_id"], ended["email"])
+            )
+        else:
             await tell_accounts(tx, ended["user_id"], ended["email"], ended, ended["ip"], now, "user.signed_out")
 
 

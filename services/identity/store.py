@@ -32,7 +32,9 @@ async def email_of_user(q: Queryable, user_id: UUID) -> str:
 
 async def user_by_email(q: Queryable, email: str) -> Row | None:
     return await q.fetchrow(
-        "SELECT id, email, name, locale, password_hash FROM users WHERE email = $1::text::citext", email
+        """SELECT id, email, name, locale, password_hash, locked_at, lock_reason FROM users
+           WHERE email = $1::text::citext""",
+        email,
     )
 
 
@@ -46,13 +48,33 @@ async def user(q: Queryable, user_id: UUID) -> Row:
     return row
 
 
+async def lock_user(tx: Tx, user_id: UUID) -> Row | None:
+    """The user; nobody else changes its password or factors, or signs in with one, before this transaction ends."""
+    return await tx.fetchrow(
+        "SELECT id, email, name, locale, password_hash FROM users WHERE id = $1 FOR UPDATE", user_id
+    )
+
+
+async def lock_of_user(q: Queryable, user_id: UUID) -> Row:
+    """`locked_at` and `lock_reason`, as an operator has set them."""
+    row = await q.fetchrow("SELECT locked_at, lock_reason FROM users WHERE id = $1", user_id)
+    assert row is not None
+    return row
+
+
 async def lock_password(tx: Tx, user_id: UUID) -> str | None:
     found: str | None = await tx.fetchval("SELECT password_hash FROM users WHERE id = $1 FOR UPDATE", user_id)
     return found
 
 
 async def set_password(tx: Tx, user_id: UUID, password_hash: str) -> None:
-    await tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)
+    """Sign-ins that got half way with the old one end with it."""
+    await tx.execute(
+        """WITH ended AS (DELETE FROM pending_sign_ins WHERE user_id = $1)
+           UPDATE users SET password_hash = $2 WHERE id = $1""",
+        user_id,
+        password_hash,
+    )
 
 
 async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest: datetime) -> datetime | None:

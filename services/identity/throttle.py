@@ -1,8 +1,8 @@
-"""How often passwords may be guessed and reset links asked for, per address and per IP.
+"""How often passwords and codes may be guessed and reset links asked for, per address and per IP.
 
 Each key has an allowance of `burst` guesses that refills by one every `every` (the "generic cell rate algorithm": one
 timestamp a key says when the allowance is whole again). A guess is paid for before the password is looked at, so
-guessing in parallel gains nothing; a right password gives the address its allowance back.
+guessing in parallel gains nothing; a right one gives the address its allowance back.
 """
 
 import asyncio
@@ -58,6 +58,13 @@ RESET = Kind(
     per_ip=Allowance(burst=20, every=timedelta(minutes=1)),
     error=ResetThrottled,
 )
+#: Six digits are guessed sooner than a password, and three of them are right at any time. Whoever guesses at one kind of
+#: code leaves the other usable.
+PER_CODE = Allowance(burst=10, every=timedelta(minutes=5))
+CODES = {
+    kind: Kind(f"{kind}:", per_address=PER_CODE, per_ip=PER_IP, error=SignInThrottled)
+    for kind in ("totp", "recovery_code")
+}
 #: How long an answer takes at least after a guess, whatever there was to write down.
 _EVEN_SECONDS = 0.1
 
@@ -81,10 +88,17 @@ async def spend_authorization(tx: Tx, ip: str, now: datetime) -> None:
         await _pay(tx, f"authorization:{_of_ip(ip)}", STARTED_PER_IP, SignInThrottled, now)
 
 
-async def restore(q: Queryable, email: str) -> None:
-    """Gives the address its whole allowance of passwords back. The IP keeps its count: whoever has one password of his own
+async def spend_challenge(db: Database, ip: str, now: datetime) -> None:
+    """Pays for one challenge that this IP has its security key sign; SignInThrottled."""
+    if ip:
+        async with db.transaction() as tx:
+            await _pay(tx, f"challenge:{_of_ip(ip)}", PER_IP, SignInThrottled, now)
+
+
+async def restore(q: Queryable, email: str, kind: Kind = PASSWORD) -> None:
+    """Gives the address its whole allowance of the kind back. The IP keeps its count: whoever has one password of his own
     must not earn guesses at others with it."""
-    await store.forget_guesses(q, _of_address(email))
+    await store.forget_guesses(q, kind.name + _of_address(email))
 
 
 async def even(work: Awaitable[None]) -> None:

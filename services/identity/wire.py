@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from portico.identity.v1 import identity_pb2 as pb
 from services.chassis.actor import Grant
 from services.chassis.times import from_pb, to_pb
-from services.identity.people import Account, Contact, User
+from services.identity.people import Account, Contact, Lock, User
 
 _KINDS = {"person": pb.ACCOUNT_KIND_PERSON, "company": pb.ACCOUNT_KIND_COMPANY}
 _STATES = {
@@ -81,6 +81,11 @@ def grant_to_pb(grant: Grant) -> pb.Grant:
         resources=sorted(map(str, grant.resources or ())),
         expires_at=to_pb(grant.expires_at),
     )
+
+
+def lock_to_pb(lock: Lock | None) -> pb.Lock | None:
+    """None stays None, so that the field stays unset."""
+    return pb.Lock(at=to_pb(lock.at), reason=lock.reason) if lock else None
 
 
 def grant_from_pb(grant: pb.Grant) -> Grant:

@@ -21,7 +21,7 @@ from deploy.parts import Parts
 from portico.common.v1 import common_pb2
 from portico.tickets.v1 import tickets_pb2
 from services.chassis.actor import ALGORITHM, Actor, Grant, sign
-from services.chassis.grpc import requires
+from services.chassis.grpc import address_of, requires
 from tests.chassis.conftest import NewDatabase
 from tests.chassis.echo import EchoRpc, Mounted, eventually, running
 from tests.chassis.proxy import before
@@ -283,3 +283,16 @@ async def test_without_the_database_calls_are_unavailable_until_it_is_back(
 async def test_a_token_limited_to_a_thousand_objects_is_accepted(echo: Mounted, caller: Caller) -> None:
     limited = Grant("tickets.read", frozenset(uuid4() for _ in range(1000)))
     await echo.stub.GetDashboard(tickets_pb2.GetDashboardRequest(), **caller(limited))
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:192.0.2.1:50000", "192.0.2.1"),
+        ("ipv6:%5B2001:db8::1%5D:50000", "2001:db8::1"),
+        ("ipv6:[::1]:50000", "::1"),
+        ("unix:/run/portico.sock", ""),
+    ],
+)
+def test_the_address_of_a_caller_is_read_from_the_transports_name_of_it(peer: str, address: str) -> None:
+    assert address_of(peer) == address

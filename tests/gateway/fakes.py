@@ -17,15 +17,19 @@ from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
 from portico.identity.v1 import (
     accounts_pb2,
     accounts_pb2_grpc,
+    factors_pb2,
+    factors_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     notifications_pb2,
     notifications_pb2_grpc,
+    operator_pb2,
+    operator_pb2_grpc,
     passwords_pb2,
     passwords_pb2_grpc,
 )
 from portico.tickets.v1 import tickets_pb2, tickets_pb2_grpc
-from services.chassis.errors import DomainError, Invalid, NotFound, to_status
+from services.chassis.errors import DomainError, Invalid, NotFound, Unauthenticated, to_status
 
 ALL = [
     "account.read",
@@ -78,6 +82,16 @@ class World:
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
     emails: list[identity_pb2.Email] = field(default_factory=list)
     switched_off: set[tuple[str, str]] = field(default_factory=set)
+    factors: list[factors_pb2.Factor] = field(default_factory=list)
+    pending: dict[str, str] = field(default_factory=dict)
+    """Sign-ins that wait for a second factor: secret -> token of the person."""
+    confirmed: bool = False
+    account_locks: dict[str, str] = field(default_factory=dict)
+    """Account -> why it is locked."""
+    operators: dict[str, str] = field(default_factory=dict)
+    """Token -> the operator who looks through it."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Code of an operator's link -> the token that it is good for."""
     rights: dict[str, accounts_pb2.GetRightsResponse] = field(default_factory=dict)
     locks: list[identity_pb2.FieldLock] = field(default_factory=list)
     link_used: bool = False
@@ -251,10 +265,19 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         if token not in self.world.tokens:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "unknown credential")
         members = [
-            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}") for c in self.world.tokens[token]
+            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}", lock=self._lock(c.account_id))
+            for c in self.world.tokens[token]
         ]
         return identity_pb2.AuthenticateResponse(
-            user=self.world.users[token], memberships=members, credential_kind="token"
+            user=self.world.users[token],
+            memberships=members,
+            credential_kind="token",
+            operator=self.world.operators.get(token, ""),
+        )
+
+    def _lock(self, account: str) -> identity_pb2.Lock | None:
+        return (
+            identity_pb2.Lock(reason=self.world.account_locks[account]) if account in self.world.account_locks else None
         )
 
     async def CreateSession(self, request: Any, context: Any) -> Any:
@@ -262,9 +285,12 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         token = request.email.partition("@")[0]
         if token not in self.world.tokens or request.password != "right":
             await _refuse(context, _SignInFailed())
-        secret = f"session-{uuid4().hex}"
-        self.world.sessions[secret] = token
-        answer = identity_pb2.CreateSessionResponse(secret=secret)
+        if self.world.factors:
+            answer = identity_pb2.CreateSessionResponse(pending_secret=f"pending-{uuid4().hex}")
+            self.world.pending[answer.pending_secret] = token
+        else:
+            answer = identity_pb2.CreateSessionResponse(secret=f"session-{uuid4().hex}")
+            self.world.sessions[answer.secret] = token
         answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
         return answer
 
@@ -401,6 +427,144 @@ def emails_page(world: World) -> identity_pb2.ListEmailsResponse:
 
 class _AcknowledgementRequired(DomainError):
     reason = "ACKNOWLEDGEMENT_REQUIRED"
+
+
+class Factors(Fake, factors_pb2_grpc.FactorsServiceServicer):
+    """Every code "123456" is right, and every key's answer "{}"."""
+
+    async def GetPendingSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "GetPendingSignIn")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        return factors_pb2.PendingSignIn(code=True, security_key=True, recovery_code=True)
+
+    async def BeginSignInAssertion(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginSignInAssertion")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        return _OPTIONS
+
+    async def CompleteSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CompleteSignIn")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        if "123456" not in (request.code, request.recovery_code) and request.assertion != "{}":
+            await _refuse(context, _CodeWrong(field="code"))
+        return self._opened(self.world.pending.pop(request.secret))
+
+    async def CancelSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CancelSignIn")
+        self.world.pending.pop(request.secret, None)
+        return factors_pb2.CancelSignInResponse()
+
+    async def BeginPasskeySignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginPasskeySignIn")
+        return _OPTIONS
+
+    async def CompletePasskeySignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CompletePasskeySignIn")
+        if request.assertion != "{}":
+            await _refuse(context, _PasskeyRefused())
+        return self._opened("owner-token")
+
+    async def ListFactors(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListFactors")
+        left = 10 if self.world.factors else 0
+        return factors_pb2.ListFactorsResponse(factors=self.world.factors, recovery_codes_left=left)
+
+    async def BeginTotp(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "BeginTotp")
+        return factors_pb2.BeginTotpResponse(id=uid(60_001), secret="ABC", uri="otpauth://totp/x", qr_svg="<svg></svg>")
+
+    async def ConfirmTotp(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "ConfirmTotp")
+        if request.code != "123456":
+            await _refuse(context, _CodeWrong(field="code"))
+        return self._add(request, factors_pb2.FACTOR_KIND_TOTP)
+
+    async def BeginSecurityKey(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "BeginSecurityKey")
+        options, origins = _OPTIONS.options_json, _OPTIONS.origins
+        return factors_pb2.BeginSecurityKeyResponse(id=uid(60_002), options_json=options, origins=origins)
+
+    async def ConfirmSecurityKey(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "ConfirmSecurityKey")
+        return self._add(request, factors_pb2.FACTOR_KIND_SECURITY_KEY)
+
+    async def RemoveFactor(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "RemoveFactor")
+        self.world.factors = [factor for factor in self.world.factors if factor.id != request.id]
+        return factors_pb2.RemoveFactorResponse()
+
+    async def RegenerateRecoveryCodes(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "RegenerateRecoveryCodes")
+        return factors_pb2.RegenerateRecoveryCodesResponse(codes=["aaaa-bbbb", "cccc-dddd"])
+
+    async def BeginSecurityKeyAssertion(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginSecurityKeyAssertion")
+        return _OPTIONS
+
+    async def ConfirmIdentity(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ConfirmIdentity")
+        if request.WhichOneof("proof") == "code" and request.code != "123456":
+            await _refuse(context, _CodeWrong(field="code"))
+        self.world.confirmed = True
+        return factors_pb2.ConfirmIdentityResponse()
+
+    async def _confirmed(self, request: Any, context: Any, method: str) -> None:
+        await self.enter(request, context, method)
+        if not self.world.confirmed:
+            await _refuse(context, _StepUpRequired())
+
+    def _add(self, request: Any, kind: Any) -> factors_pb2.ConfirmFactorResponse:
+        factor = factors_pb2.Factor(id=request.id, kind=kind, name=request.name)
+        factor.created_at.FromJsonString("2026-01-01T00:00:00Z")
+        codes = [] if self.world.factors else ["aaaa-bbbb", "cccc-dddd"]
+        self.world.factors.append(factor)
+        return factors_pb2.ConfirmFactorResponse(factor=factor, recovery_codes=codes)
+
+    def _opened(self, token: str) -> factors_pb2.CompleteSignInResponse:
+        answer = factors_pb2.CompleteSignInResponse(secret=f"session-{uuid4().hex}")
+        answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
+        self.world.sessions[answer.secret] = token
+        return answer
+
+
+_OPTIONS = factors_pb2.AssertionOptions(options_json='{"challenge": "AAAA"}', origins=["http://localhost:8000"])
+
+
+class _SignInExpired(Unauthenticated):
+    reason = "SIGN_IN_EXPIRED"
+
+
+class _PasskeyRefused(Unauthenticated):
+    reason = "PASSKEY_REFUSED"
+
+
+class _CodeWrong(Invalid):
+    reason = "CODE_WRONG"
+
+
+class _StepUpRequired(DomainError):
+    reason = "STEP_UP_REQUIRED"
+    status = grpc.StatusCode.PERMISSION_DENIED
+
+
+class Operator(Fake, operator_pb2_grpc.OperatorServiceServicer):
+    async def RedeemSignInLink(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RedeemSignInLink")
+        token = self.world.links.pop(request.code, None)
+        if token is None:
+            await _refuse(context, _SignInLinkInvalid())
+        secret = f"session-{uuid4().hex}"
+        self.world.sessions[secret] = token or ""
+        answer = operator_pb2.RedeemSignInLinkResponse(secret=secret)
+        answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
+        return answer
+
+
+class _SignInLinkInvalid(NotFound):
+    reason = "SIGN_IN_LINK_INVALID"
 
 
 class Accounts(Fake, accounts_pb2_grpc.AccountsServiceServicer):
@@ -681,22 +845,26 @@ class Tickets(Fake, tickets_pb2_grpc.TicketsServiceServicer):
 
 async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str]]:
     """The five services, each its own server on a free port of loopback: (servers, addresses) by name."""
-    made: dict[str, tuple[Any, Any]] = {
-        "identity": (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
-        "domains": (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
-        "hosting": (hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting),
-        "billing": (billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing),
-        "tickets": (tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets),
+    made: dict[str, list[tuple[Any, Any]]] = {
+        "identity": [
+            (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
+            (factors_pb2_grpc.add_FactorsServiceServicer_to_server, Factors),
+            (accounts_pb2_grpc.add_AccountsServiceServicer_to_server, Accounts),
+            (passwords_pb2_grpc.add_PasswordsServiceServicer_to_server, Passwords),
+            (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
+            (notifications_pb2_grpc.add_NotificationsServiceServicer_to_server, Notifications),
+        ],
+        "domains": [(domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains)],
+        "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
+        "billing": [(billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing)],
+        "tickets": [(tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets)],
     }
     servers: dict[str, grpc.aio.Server] = {}
     addresses: dict[str, str] = {}
-    for name, (add, kind) in made.items():
+    for name, kinds in made.items():
         server = grpc.aio.server()
-        add(kind(world, name), server)
-        if name == "identity":
-            notifications_pb2_grpc.add_NotificationsServiceServicer_to_server(Notifications(world, name), server)
-            accounts_pb2_grpc.add_AccountsServiceServicer_to_server(Accounts(world, name), server)  # type: ignore[abstract]
-            passwords_pb2_grpc.add_PasswordsServiceServicer_to_server(Passwords(world, "passwords"), server)
+        for add, kind in kinds:
+            add(kind(world, "passwords" if kind is Passwords else name), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers[name] = server

@@ -12,6 +12,9 @@ from tests.serving import Refused, Serving
 
 CALLBACK = "http://127.0.0.1/callback"
 VERIFIER = "v" * 43
+#: Makes a session one in which an operator looks at the portal.
+LOOKING = """operator = 'root', grants = '[]', confirmed_at = NULL, expires_at = created_at + interval '30 minutes',
+             contact_id = (SELECT id FROM contacts c WHERE c.user_id = sessions.user_id LIMIT 1)"""
 OPERATOR = Actor("operator", "root", "root", UUID(int=7), grants=(Grant("operator"),))
 ALLOW = pb.ContinueAuthorizationRequest.ANSWER_ALLOW
 DENY = pb.ContinueAuthorizationRequest.ANSWER_DENY

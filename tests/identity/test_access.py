@@ -154,7 +154,7 @@ async def test_events_and_mails_of_another_account_do_not_show(identity: Serving
 async def test_the_dashboard_warns_of_no_second_factor_until_there_is_one(identity: Serving, town: Town) -> None:
     member = await town.member()
     assert await warnings(identity, member.actor()) == ["NO_SECOND_FACTOR"]
-    await identity.db.execute("INSERT INTO factors (user_id, kind) VALUES ($1, 'totp')", member.user_id)
+    await town.factor(member)
     assert await warnings(identity, member.actor()) == []
 
 

@@ -17,6 +17,7 @@ from services.chassis import times
 from services.chassis.actor import Grant
 from services.identity import contacts as rules
 from tests.identity.conftest import Member, Town
+from tests.identity.oauth import LOOKING
 from tests.identity.test_contacts import MANAGE, contacts, grant, last_event, mails, soon
 from tests.identity.test_credentials import authenticated, reason
 from tests.identity.test_sign_in import signed_in
@@ -130,7 +131,7 @@ async def test_nobody_else_accepts_and_no_program_or_operator_does(identity: Ser
     assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "INVITATION_FOR_OTHER")
     assert refused.metadata == {"email": contact.email}
     looked_through = await signed_in(identity, guest)
-    await identity.db.execute("UPDATE sessions SET operator = 'kata' WHERE user_id = $1", guest.user_id)
+    await identity.db.execute(f"UPDATE sessions SET {LOOKING} WHERE user_id = $1", guest.user_id)
     for credential in (await town.token(guest), looked_through, "ps_nonsense", "none"):
         refused = await identity.refused(None, "AcceptInvitation", accept(token, credential))
         assert (refused.code, refused.reason) == (grpc.StatusCode.UNAUTHENTICATED, "CREDENTIAL_INVALID")

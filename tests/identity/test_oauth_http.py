@@ -18,7 +18,7 @@ from gateway.sessions import COOKIE
 from portico.identity.v1 import identity_pb2
 from tests import door
 from tests.identity.conftest import Member, Town
-from tests.identity.oauth import VERIFIER, App, challenge
+from tests.identity.oauth import LOOKING, VERIFIER, App, challenge
 from tests.identity.test_credentials import authenticated, read
 from tests.identity.test_oauth_tokens import forged
 from tests.identity.test_own_credentials import sessions
@@ -241,7 +241,7 @@ async def test_the_consent_page_cannot_be_framed_or_answered_from_elsewhere(brow
 
 
 async def test_an_operators_session_lets_no_app_in(browser: Browser, identity: Serving, member: Member) -> None:
-    await identity.db.execute("UPDATE sessions SET operator = 'root' WHERE user_id = $1", member.user_id)
+    await identity.db.execute(f"UPDATE sessions SET {LOOKING} WHERE user_id = $1", member.user_id)
     page = await browser.authorize()
     assert page.status_code == 403
     assert "only the user itself can" in page.text

@@ -20,7 +20,7 @@ from services.chassis.actor import Actor
 from services.identity import access, credentials, secret
 from services.identity.oauth_tokens import ACCESS_LIFE
 from tests.identity.conftest import Member, Town
-from tests.identity.oauth import ALLOW, CALLBACK, CONSENT, DENY, DONE, SIGN_IN, App
+from tests.identity.oauth import ALLOW, CALLBACK, CONSENT, DENY, DONE, LOOKING, SIGN_IN, App
 from tests.identity.test_credentials import authenticated, read, reason
 from tests.identity.test_own_credentials import sessions
 from tests.identity.test_sign_in import signed_in
@@ -149,7 +149,7 @@ async def test_max_age_counts_from_the_last_confirmation(app: App, identity: Ser
     assert (await app.go_on(await app.start("openid", max_age=7200), session)).step == CONSENT
 
 
-@pytest.mark.parametrize("column", ["operator = 'root'", "grants = '[]'"])
+@pytest.mark.parametrize("column", [LOOKING, "grants = '[]'"])
 async def test_only_the_user_itself_lets_apps_in(app: App, identity: Serving, session: str, column: str) -> None:
     request = await app.start()
     await identity.db.execute(f"UPDATE sessions SET {column} WHERE secret_hash = $1", secret.digest(session))

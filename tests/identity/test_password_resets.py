@@ -12,7 +12,7 @@ from services.identity import jobs, throttle
 from tests.identity.conftest import SEALER, Member, Town
 from tests.identity.test_credentials import authenticated, reason
 from tests.identity.test_own_credentials import session_of
-from tests.identity.test_passwords import GOOD, changing, give_factor, letters, logged
+from tests.identity.test_passwords import GOOD, changing, letters, logged
 from tests.identity.test_sign_in import _addresses, sign_in, signed_in
 from tests.serving import Serving
 
@@ -136,7 +136,7 @@ async def test_a_bad_new_password_leaves_the_link_good(identity: Serving, town: 
 
 async def test_second_factors_stay_and_shorten_what_is_needed(identity: Serving, town: Town) -> None:
     member = await town.member()
-    await give_factor(identity, member)
+    await town.factor(member)
     link = await asked(identity, member)
     found = await identity.call(None, "GetPasswordReset", pb.GetPasswordResetRequest(secret=link))
     assert found.min_length == 8

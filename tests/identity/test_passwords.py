@@ -114,10 +114,6 @@ async def logged(identity: Serving, member: Member, action: str) -> list[common_
     return [event for event in told if event.action == action]
 
 
-async def give_factor(identity: Serving, member: Member) -> None:
-    await identity.db.execute("INSERT INTO factors (user_id, kind) VALUES ($1, 'totp')", member.user_id)
-
-
 async def unchanged(identity: Serving, member: Member) -> bool:
     """Whether the old password still opens a session, and nobody was told otherwise."""
     await identity.db.execute("DELETE FROM guesses WHERE key LIKE '%' || $1", member.email)
@@ -238,7 +234,7 @@ async def test_with_a_second_factor_eight_characters_do_but_it_takes_a_confirmat
     short = changing(member.password, "xkqzwvtr")
     refused = await identity.refused(here, "ChangePassword", short)
     assert (refused.reason, refused.metadata) == ("PASSWORD_TOO_SHORT", {"least": "15"})
-    await give_factor(identity, member)
+    await town.factor(member)
     refused = await identity.refused(replace(here, confirmed_until=None), "ChangePassword", short)
     assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "STEP_UP_REQUIRED")
     assert await unchanged(identity, member)

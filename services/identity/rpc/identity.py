@@ -16,7 +16,7 @@ from services.chassis.times import from_pb, to_pb
 from services.identity import accounts, api_tokens, contacts, credentials, emails, event_log, log_store, sessions
 from services.identity.app import App
 from services.identity.rpc.emails import created, email, email_filter
-from services.identity.wire import account_to_pb, contact_to_pb, grant_to_pb, user_to_pb
+from services.identity.wire import account_to_pb, contact_to_pb, grant_to_pb, lock_to_pb, user_to_pb
 
 
 class IdentityRpc(IdentityServiceServicer):
@@ -35,10 +35,12 @@ class IdentityRpc(IdentityServiceServicer):
                     contact=contact_to_pb(membership.contact, membership.grants, call.now),
                     actor_token=membership.actor_token,
                     actor_token_expires_at=to_pb(membership.actor_token_expires_at),
+                    lock=lock_to_pb(membership.contact.lock),
                 )
                 for membership in found.memberships
             ],
             credential_kind=found.kind,
+            operator=found.operator,
         )
 
     @public
@@ -53,7 +55,12 @@ class IdentityRpc(IdentityServiceServicer):
             user_agent=request.user_agent,
             now=call.now,
         )
-        return pb.CreateSessionResponse(secret=made.secret, expires_at=to_pb(made.expires_at))
+        pending = isinstance(made, sessions.NewPendingSignIn)
+        return pb.CreateSessionResponse(
+            secret="" if pending else made.secret,
+            expires_at=to_pb(made.expires_at),
+            pending_secret=made.secret if pending else "",
+        )
 
     @public
     async def EndSession(self, request: pb.EndSessionRequest, call: Call) -> pb.EndSessionResponse:
@@ -149,6 +156,7 @@ def _session(row: Row, current: UUID | None) -> pb.Session:
         last_used_at=to_pb(row["last_used_at"]),
         expires_at=to_pb(row["expires_at"]),
         current=row["id"] == current,
+        operator=row["operator"] or "",
         application=row["application"] or "",
     )
 

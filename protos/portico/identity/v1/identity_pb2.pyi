@@ -296,26 +296,58 @@ class Membership(_message.Message):
     CONTACT_FIELD_NUMBER: _builtins.int
     ACTOR_TOKEN_FIELD_NUMBER: _builtins.int
     ACTOR_TOKEN_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    LOCK_FIELD_NUMBER: _builtins.int
     actor_token: _builtins.str
     """Signed, for the services; it carries the account, the contact and the grants."""
     @_builtins.property
     def contact(self) -> Global___Contact: ...
     @_builtins.property
     def actor_token_expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def lock(self) -> Global___Lock:
+        """Set: the account is locked, and the contact has no rights in it."""
+
     def __init__(
         self,
         *,
         contact: Global___Contact | None = ...,
         actor_token: _builtins.str = ...,
         actor_token_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        lock: Global___Lock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact", "lock", b"lock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_token", b"actor_token", "actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_token", b"actor_token", "actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact", "lock", b"lock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Membership: _TypeAlias = Membership  # noqa: Y015
+
+@_typing.final
+class Lock(_message.Message):
+    """An operator has locked an account or a user."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """For the customer to read."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lock: _TypeAlias = Lock  # noqa: Y015
 
 @_typing.final
 class AuthenticateResponse(_message.Message):
@@ -324,8 +356,11 @@ class AuthenticateResponse(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     MEMBERSHIPS_FIELD_NUMBER: _builtins.int
     CREDENTIAL_KIND_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
     credential_kind: _builtins.str
     """"session", of a browser or of an app that may do all its user may, or "token"."""
+    operator: _builtins.str
+    """The operator who looks at the portal through this session, which can only read; empty for the user itself."""
     @_builtins.property
     def user(self) -> Global___User: ...
     @_builtins.property
@@ -338,10 +373,11 @@ class AuthenticateResponse(_message.Message):
         user: Global___User | None = ...,
         memberships: _abc.Iterable[Global___Membership] | None = ...,
         credential_kind: _builtins.str = ...,
+        operator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_kind", b"credential_kind", "memberships", b"memberships", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_kind", b"credential_kind", "memberships", b"memberships", "operator", b"operator", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -381,19 +417,25 @@ class CreateSessionResponse(_message.Message):
 
     SECRET_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    PENDING_SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The session's secret; stored hashed, shown here only."""
+    """The session's secret; stored hashed, shown here only. Empty when a second factor is still to come."""
+    pending_secret: _builtins.str
+    """The pending sign-in's secret; set when `secret` is empty. It is no session and never becomes one."""
     @_builtins.property
-    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the session, or else the pending sign-in, ends."""
+
     def __init__(
         self,
         *,
         secret: _builtins.str = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        pending_secret: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "pending_secret", b"pending_secret", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -890,6 +932,7 @@ class Session(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
     APPLICATION_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_agent: _builtins.str
     ip: _builtins.str
@@ -898,6 +941,8 @@ class Session(_message.Message):
     """The session that asks."""
     application: _builtins.str
     """The name of the app that it belongs to; empty for a browser's."""
+    operator: _builtins.str
+    """The operator whose it is, to see what the user sees; empty for the user's own."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -917,10 +962,11 @@ class Session(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         current: _builtins.bool = ...,
         application: _builtins.str = ...,
+        operator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "user_agent", b"user_agent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "operator", b"operator", "user_agent", b"user_agent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -113,14 +113,16 @@ class IdentityServiceServicer:
 
     def Authenticate(self, request, context):
         """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
-        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateSession(self, request, context):
-        """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+        """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+        FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+        RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,10 +35,13 @@ class IdentityServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]
     """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
-    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
     """
     CreateSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]
-    """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+    """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+    FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+    RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+    """
     EndSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.EndSessionRequest, _identity_pb2.EndSessionResponse]
     """Ends the session of this secret; ending it twice changes nothing."""
     GetDashboard: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetDashboardRequest, _identity_pb2.GetDashboardResponse]
@@ -78,10 +81,13 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]  # type: ignore[assignment]
     """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
-    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
     """
     CreateSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]  # type: ignore[assignment]
-    """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+    """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+    FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+    RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+    """
     EndSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.EndSessionRequest, _identity_pb2.EndSessionResponse]  # type: ignore[assignment]
     """Ends the session of this secret; ending it twice changes nothing."""
     GetDashboard: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetDashboardRequest, _identity_pb2.GetDashboardResponse]  # type: ignore[assignment]
@@ -124,7 +130,7 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.AuthenticateResponse, _abc.Awaitable[_identity_pb2.AuthenticateResponse]]:
         """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
-        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
         """
 
     @_abc_1.abstractmethod
@@ -133,7 +139,10 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.CreateSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.CreateSessionResponse, _abc.Awaitable[_identity_pb2.CreateSessionResponse]]:
-        """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+        """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+        FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+        RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+        """
 
     @_abc_1.abstractmethod
     def EndSession(
