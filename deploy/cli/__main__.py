@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import accounts, chains, dead, operators, sign_in, users
+from deploy.cli import accounts, chains, clients, dead, fields, operators, sign_in, users
 from deploy.cli.settings import CONFIG
 
 _HELP = "\n\n".join(
@@ -23,7 +23,9 @@ _HELP = "\n\n".join(
 
 app = typer.Typer(name="portico", help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(accounts.app, name="account")
+app.add_typer(fields.app, name="field")
 app.add_typer(users.app, name="user")
+app.add_typer(clients.app, name="client")
 app.add_typer(chains.app, name="chain")
 app.add_typer(dead.app, name="dead")
 app.add_typer(operators.app, name="operator")

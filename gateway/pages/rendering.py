@@ -175,6 +175,8 @@ def refusal(error: ServiceError, locale: str) -> str:
 
 def status_of(error: ServiceError) -> int:
     """The HTTP status of a service's refusal on a page."""
+    if error.reason == "USER_LOCKED":
+        return 403
     codes = {grpc.StatusCode.UNAUTHENTICATED: 401, grpc.StatusCode.RESOURCE_EXHAUSTED: 429}
     return 503 if error.silent or error.code == grpc.StatusCode.UNAVAILABLE else codes.get(error.code, 400)
 

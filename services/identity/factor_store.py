@@ -51,6 +51,18 @@ async def remove(tx: Tx, user_id: UUID, factor_id: UUID) -> None:
     await tx.execute("DELETE FROM factors WHERE id = $2 AND user_id = $1", user_id, factor_id)
 
 
+async def remove_all(tx: Tx, user_id: UUID) -> list[str]:
+    """Everything that a second step could be done with; the kinds of the factors that there were."""
+    rows = await tx.fetch(
+        """WITH codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
+                begun AS (DELETE FROM pending_factors WHERE user_id = $1),
+                waiting AS (DELETE FROM pending_sign_ins WHERE user_id = $1)
+           DELETE FROM factors WHERE user_id = $1 RETURNING kind""",
+        user_id,
+    )
+    return sorted(row["kind"] for row in rows)
+
+
 async def add_pending(
     tx: Tx,
     pending_id: UUID,
@@ -231,6 +243,10 @@ async def recovery_codes_left(q: Queryable, user_id: UUID) -> int:
 
 
 # -- pending sign-ins
+
+
+async def end_pending_sign_ins(tx: Tx, user_id: UUID) -> None:
+    await tx.execute("DELETE FROM pending_sign_ins WHERE user_id = $1", user_id)
 
 
 async def add_pending_sign_in(tx: Tx, secret_hash: bytes, user_id: UUID, tries: int, expires_at: datetime) -> None:

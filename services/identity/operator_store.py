@@ -250,12 +250,6 @@ async def set_user_lock(tx: Tx, user_id: UUID, locked_at: datetime | None, reaso
     await tx.execute("UPDATE users SET locked_at = $2, lock_reason = $3 WHERE id = $1", user_id, locked_at, reason)
 
 
-async def remove_factors(tx: Tx, user_id: UUID) -> list[str]:
-    """The kinds of those that there were."""
-    rows = await tx.fetch("DELETE FROM factors WHERE user_id = $1 RETURNING kind", user_id)
-    return sorted(row["kind"] for row in rows)
-
-
 # -- the event log's chains
 
 

@@ -9,7 +9,7 @@ from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx, like
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page
-from services.identity import contact_store, credential_store, operator_store
+from services.identity import contact_store, credential_store, factor_store, operator_store
 from services.identity.app import App
 from services.identity.letters import Letter
 from services.identity.sessions import IDLE
@@ -66,7 +66,7 @@ async def reset_factors(app: App, operator: Actor, ref: str, now: datetime) -> i
     """Takes the user's second factors away and mails it; how many there were. UserNotFound."""
     async with app.db.transaction() as tx:
         found = await _hold(tx, ref, now)
-        kinds = await operator_store.remove_factors(tx, found["id"])
+        kinds = await factor_store.remove_all(tx, found["id"])
         if kinds:
             await _record(tx, operator, "user.factors_reset", found, now, before={"factors": kinds})
             await _tell(tx, app, "factors_reset", found, {}, now)

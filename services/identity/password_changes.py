@@ -7,7 +7,7 @@ from uuid import uuid4
 from services.chassis.actor import Actor
 from services.chassis.db import Row, Tx
 from services.chassis.errors import Invalid
-from services.identity import password_rules, password_store, sessions, store, throttle
+from services.identity import factor_store, password_rules, password_store, sessions, store, throttle
 from services.identity.app import App
 from services.identity.letters import Letter
 from services.identity.passwords import normal
@@ -61,10 +61,11 @@ async def change(app: App, actor: Actor, current: str, new: str, *, end_others: 
 async def put(
     app: App, tx: Tx, user: Row, password_hash: str, action: str, *, ip: str, ended: int, now: datetime
 ) -> None:
-    """The new password of a user whose row is locked, with all that follows: no reset link is good any more, the user's
-    accounts are told, and so is the user."""
+    """The new password of a user whose row is locked, with all that follows: no reset link and no sign-in that
+    waits for its second step is good any more, the user's accounts are told, and so is the user."""
     await store.set_password(tx, user["id"], password_hash)
     await password_store.drop_reset(tx, user["id"])
+    await factor_store.end_pending_sign_ins(tx, user["id"])
     await sessions.tell_accounts(tx, user["id"], user["email"], user, ip, now, action)
     letter = Letter(
         "password_changed",

@@ -48,9 +48,12 @@ def something(type_: GraphQLInputType) -> Any:
 
 async def codes(stand: Stand, mutation: str, token: str) -> list[str]:
     """Those of the userErrors."""
-    input_ = MUTATIONS[mutation].args["input"].type
-    document = f"mutation ($i: {input_}) {{ {mutation}(input: $i) {{ userErrors {{ code }} }} }}"
-    answer = (await stand.post(document, token, variables={"i": something(input_)})).json()
+    if (given := MUTATIONS[mutation].args.get("input")) is None:
+        document, variables = f"mutation {{ {mutation} {{ userErrors {{ code }} }} }}", {}
+    else:
+        document = f"mutation ($i: {given.type}) {{ {mutation}(input: $i) {{ userErrors {{ code }} }} }}"
+        variables = {"i": something(given.type)}
+    answer = (await stand.post(document, token, variables=variables)).json()
     payload = (answer.get("data") or {}).get(mutation) or {"userErrors": []}
     return [e["code"] for e in payload["userErrors"]] + [e["extensions"]["code"] for e in answer.get("errors", [])]
 

@@ -14,7 +14,7 @@ from tests.identity.authenticator import Authenticator
 from tests.identity.conftest import Member, Town
 from tests.identity.test_own_credentials import session_of
 from tests.identity.test_sign_in import sign_in
-from tests.serving import Serving
+from tests.serving import Serving, confirmed
 
 
 @dataclass
@@ -27,11 +27,6 @@ class App:
     def code(self, steps: int = 1) -> str:
         """The code of so many steps later than now: of the next one, because confirming used up that of this one."""
         return self.totp.at(datetime.now(UTC) + timedelta(seconds=30 * steps))
-
-
-def confirmed(who: Actor) -> Actor:
-    """The same person, having just confirmed who it is."""
-    return replace(who, confirmed_until=datetime.now(UTC) + timedelta(minutes=5))
 
 
 async def person(identity: Serving, town: Town) -> tuple[Member, Actor]:

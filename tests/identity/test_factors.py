@@ -17,9 +17,9 @@ from services.chassis.actor import Actor
 from services.identity import factors
 from tests.identity.authenticator import Authenticator
 from tests.identity.conftest import WEAK, Member, Town
-from tests.identity.second_factors import add_key, add_totp, confirmed, pending, person, step
+from tests.identity.second_factors import add_key, add_totp, pending, person, step
 from tests.identity.test_sign_in import sign_in
-from tests.serving import Serving
+from tests.serving import Serving, confirmed
 
 LONG = "elég hosszú jelszó"
 

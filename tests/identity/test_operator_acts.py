@@ -305,11 +305,17 @@ async def test_ending_a_users_sessions_signs_it_out_everywhere_and_tells_it(iden
 
 async def test_resetting_second_factors_takes_them_away_and_tells_the_user(identity: Serving, town: Town) -> None:
     operator, member, stranger = await staff(identity, town), await town.member(), await town.member()
+    await town.factor(member)
+    await town.factor(stranger)
     for user_id in (member.user_id, stranger.user_id):
-        await identity.db.execute("INSERT INTO factors (user_id, kind) VALUES ($1, 'totp')", user_id)
+        await identity.db.execute("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, 'x')", user_id)
     request = pb.ResetFactorsRequest(user=member.email)
     assert [(await identity.call(operator, "ResetFactors", request)).removed for _ in range(2)] == [1, 0]
-    assert await identity.db.fetchval("SELECT count(*) FROM factors WHERE user_id = $1", stranger.user_id) == 1
+    for table in ("factors", "recovery_codes"):
+        left = await identity.db.fetch(
+            f"SELECT user_id FROM {table} WHERE user_id = ANY($1)", [member.user_id, stranger.user_id]
+        )
+        assert [row["user_id"] for row in left] == [stranger.user_id]
     [(subject, _)] = await mails(identity, member)
     assert subject == "Töröltük a belépés második lépését"
     [event] = await told(identity, member.account_id, "user.factors_reset")

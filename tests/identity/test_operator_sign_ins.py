@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import grpc
 from google.protobuf.message import Message
 
-from portico.identity.v1 import accounts_pb2, identity_pb2, passwords_pb2
+from portico.identity.v1 import accounts_pb2, factors_pb2, identity_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
 from services.chassis.actor import Actor, Grant
 from services.identity import operator_sign_ins
@@ -124,6 +124,14 @@ OWN: dict[str, Message] = {
     ),
     "SetVpnPassword": passwords_pb2.SetVpnPasswordRequest(),
     "RemoveVpnPassword": passwords_pb2.RemoveVpnPasswordRequest(),
+    "BeginTotp": factors_pb2.BeginTotpRequest(),
+    "ConfirmTotp": factors_pb2.ConfirmTotpRequest(id=str(uuid4()), name="x", code="123456"),
+    "BeginSecurityKey": factors_pb2.BeginSecurityKeyRequest(),
+    "ConfirmSecurityKey": factors_pb2.ConfirmSecurityKeyRequest(id=str(uuid4()), name="x", credential="{}"),
+    "RemoveFactor": factors_pb2.RemoveFactorRequest(id=str(uuid4()), current_password="x"),
+    "RegenerateRecoveryCodes": factors_pb2.RegenerateRecoveryCodesRequest(),
+    "BeginSecurityKeyAssertion": factors_pb2.BeginSecurityKeyAssertionRequest(),
+    "ConfirmIdentity": factors_pb2.ConfirmIdentityRequest(password="x"),
 }
 
 

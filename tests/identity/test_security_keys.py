@@ -13,8 +13,8 @@ from services.chassis.actor import Actor
 from services.identity.relying_party import RelyingParty, SecurityKeysUnavailable
 from tests.identity.authenticator import Authenticator
 from tests.identity.conftest import Member, Town
-from tests.identity.second_factors import add_key, challenge, confirmed, pending, person, step
-from tests.serving import Serving
+from tests.identity.second_factors import add_key, challenge, pending, person, step
+from tests.serving import Serving, confirmed
 
 OK, NO = grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED
 
