@@ -69,6 +69,8 @@ async def notifications(gateway: Gateway, http: HttpRequest) -> Response:
         return too_large()
     if not same_origin(http):
         return await _show(gateway, session, locale, 403, error=COMMON[locale]["cross_origin"])
+    if session.operator:
+        return await _show(gateway, session, locale, 403, error=messages.text("READ_ONLY_SESSION", locale))
     member = next((m for m in session.members if m.account_id == form.get("account")), None)
     if member is None:
         return await _show(gateway, session, locale, 404, error=messages.text("CONFLICT", locale))
@@ -111,6 +113,7 @@ async def _show(
         locale,
         TEXTS,
         status,
+        session=session,
         accounts=accounts,
         user=session.user,
         error=error,

@@ -143,6 +143,16 @@ async def test_the_page_switches_a_category_off_with_its_acknowledgement_and_on_
     assert not stand.world.switched_off
 
 
+async def test_an_operators_session_switches_nothing_on_the_page(stand: Stand) -> None:
+    cookie = {"Cookie": await sign_in(stand)}
+    stand.world.operators["owner-token"] = "Kovács Anna"
+    form = {"account": uid(1), "category": "support", "enabled": "0"}
+    refused = await stand.http.post("/notifications", data=form, headers=cookie)
+    assert refused.status_code == 403
+    assert "changes nothing" in refused.text
+    assert not stand.world.calls["identity.SetNotificationPreference"]
+
+
 async def test_the_page_is_for_who_is_signed_in_for_its_own_accounts_and_from_this_site(stand: Stand) -> None:
     answer = await stand.http.get("/notifications")
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/notifications")
