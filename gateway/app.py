@@ -13,7 +13,18 @@ from starlette.websockets import WebSocket
 from gateway import over_http
 from gateway.oauth import endpoints as oauth
 from gateway.over_websocket import Connection
-from gateway.pages import confirm, consent, graphiql, invitation, operator, reset, second_factor, security, sign_in
+from gateway.pages import (
+    confirm,
+    consent,
+    graphiql,
+    invitation,
+    notifications,
+    operator,
+    reset,
+    second_factor,
+    security,
+    sign_in,
+)
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -94,6 +105,7 @@ def create(settings: Settings) -> Starlette:
             route("/security/remove", security.remove, "POST"),
             route("/security/recovery-codes", security.new_codes, "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
+            route("/notifications", notifications.notifications, "GET", "POST"),
             route("/operator", operator.operator, "GET", "POST"),
             route("/forgot", reset.forgot, "GET", "POST"),
             route("/reset", reset.reset, "GET", "POST"),
