@@ -1,6 +1,6 @@
 """The gateway as a Starlette application: its routes and its lifespan."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from gateway import over_http
+from gateway.cors import Handler, for_browsers
 from gateway.oauth import endpoints as oauth
 from gateway.over_websocket import Connection
 from gateway.pages import (
@@ -29,13 +30,13 @@ from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
 
-Handler = Callable[[Gateway, Request], Awaitable[Response]]
+_answer = for_browsers(over_http.handle)
 
 
 async def graphql(gateway: Gateway, http: Request) -> Response:
-    """POST is the API; GET is GraphiQL, for browsers."""
-    if http.method == "POST":
-        return await over_http.handle(gateway, http)
+    """POST is the API, for pages of any origin that bring a token; GET is GraphiQL, for browsers."""
+    if http.method in {"POST", "OPTIONS"}:
+        return await _answer(gateway, http)
     wants_page = "text/html" in http.headers.get("accept", "")
     if http.method in {"GET", "HEAD"} and wants_page and "query" not in http.query_params:
         return await graphiql.graphiql(gateway, http)
