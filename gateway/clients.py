@@ -17,6 +17,7 @@ from portico.identity.v1 import (
     accounts_pb2_grpc,
     factors_pb2_grpc,
     identity_pb2_grpc,
+    notifications_pb2_grpc,
     oauth_pb2_grpc,
     operator_pb2_grpc,
     passwords_pb2_grpc,
@@ -63,6 +64,7 @@ class Clients:
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
     billing: "billing_pb2_grpc.BillingServiceAsyncStub"
     tickets: "tickets_pb2_grpc.TicketsServiceAsyncStub"
+    notifications: "notifications_pb2_grpc.NotificationsServiceAsyncStub"
 
     @classmethod
     def connect(cls, addresses: Mapping[str, str]) -> "Clients":
@@ -81,6 +83,7 @@ class Clients:
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),
             billing_pb2_grpc.BillingServiceStub(channels["billing"]),
             tickets_pb2_grpc.TicketsServiceStub(channels["tickets"]),
+            notifications_pb2_grpc.NotificationsServiceStub(channels["identity"]),
         )
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.factor_mutations import FactorMutations
+from gateway.graph.notifications import NotificationMutations
 from gateway.graph.passwords import PasswordMutations
 from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
@@ -77,5 +78,6 @@ class Mutation(
     ViewerMutations,
     PasswordMutations,
     FactorMutations,
+    NotificationMutations,
 ):
     pass

@@ -139,14 +139,31 @@ async def replay(tx: Tx, ids: Sequence[UUID] | None) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-class Worker:
-    """Runs a service's jobs."""
+@dataclass(slots=True)
+class _Lane:
+    """Kinds of jobs that share a width."""
 
-    def __init__(self, db: Database, app: object, handlers: Mapping[str, Handler]) -> None:
+    kinds: list[str]
+    width: int
+    running: set["asyncio.Task[None]"] = field(default_factory=set)
+
+
+class Worker:
+    """Runs a service's jobs, CONCURRENCY at once; a kind in `at_once` beside them, in a lane of its own so wide."""
+
+    def __init__(
+        self,
+        db: Database,
+        app: object,
+        handlers: Mapping[str, Handler],
+        at_once: Mapping[str, int] | None = None,
+    ) -> None:
         self._db = db
         self._app = app
         self._handlers = handlers
-        self._running: set[asyncio.Task[None]] = set()
+        own = {kind: width for kind, width in (at_once or {}).items() if kind in handlers}
+        self._lanes = [_Lane([kind for kind in handlers if kind not in own], CONCURRENCY)]
+        self._lanes += [_Lane([kind], width) for kind, width in own.items()]
 
     async def run(self) -> None:
         """Until cancelled; jobs in hand are finished first, for up to ten seconds."""
@@ -164,8 +181,8 @@ class Worker:
                     log.warning("the job worker waits for the database", extra={"cause": str(error)})
                     await asyncio.sleep(_POLL_SECONDS)
         finally:
-            if self._running:
-                _, late = await asyncio.wait(self._running, timeout=10)
+            if running := {task for lane in self._lanes for task in lane.running}:
+                _, late = await asyncio.wait(running, timeout=10)
                 for task in late:
                     task.cancel()
                 if late:
@@ -174,20 +191,23 @@ class Worker:
     async def _work(self, awake: asyncio.Event, closed: Callable[[], bool]) -> None:
         while not closed():
             awake.clear()
-            free = CONCURRENCY - len(self._running)
-            rows = await self._lease(free) if free else []
-            for row in rows:
-                task = asyncio.create_task(self._attempt(row))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                task.add_done_callback(lambda _: awake.set())
-            if len(rows) == free and free:
+            more = False
+            for lane in self._lanes:
+                free = lane.width - len(lane.running)
+                rows = await self._lease(lane.kinds, free) if free else []
+                for row in rows:
+                    task = asyncio.create_task(self._attempt(row))
+                    lane.running.add(task)
+                    task.add_done_callback(lane.running.discard)
+                    task.add_done_callback(lambda _: awake.set())
+                more = more or (len(rows) == free and free > 0)
+            if more:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
                     await awake.wait()
 
-    async def _lease(self, limit: int) -> list[Row]:
+    async def _lease(self, kinds: Sequence[str], limit: int) -> list[Row]:
         return await self._db.fetch(
             """UPDATE jobs SET leased_until = now() + make_interval(secs => $3), fence = fence + 1,
                       attempts = attempts + 1
@@ -196,7 +216,7 @@ class Worker:
                                       AND (leased_until IS NULL OR leased_until < now())
                                     ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                RETURNING id, kind, payload, attempts, fence, traceparent""",
-            list(self._handlers),
+            list(kinds),
             limit,
             LEASE_SECONDS,
         )

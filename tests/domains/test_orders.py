@@ -185,6 +185,9 @@ async def test_an_order_that_billing_rejects_ends_failed_and_frees_its_names(dom
     await domains.hear(event, account)
     [told] = await domains.told(events_pb2.OrderCompleted, account)
     assert [(o.registered, o.reason) for o in told.outcomes] == [(False, "PRICE_MISSING")]
+    audited = (await domains.told(common_pb2.AuditRecorded, account))[-1]
+    assert (audited.action, audited.actor.kind, audited.subject_label) == ("domain.registration_failed", "system", name)
+    assert '"reason": "PRICE_MISSING"' in audited.after_json
     assert (await ordered(domains, uuid4(), name)).order.items
 
 

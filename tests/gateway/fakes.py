@@ -21,6 +21,8 @@ from portico.identity.v1 import (
     factors_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
+    notifications_pb2,
+    notifications_pb2_grpc,
     operator_pb2,
     operator_pb2_grpc,
     passwords_pb2,
@@ -78,6 +80,8 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
+    emails: list[identity_pb2.Email] = field(default_factory=list)
+    switched_off: set[tuple[str, str]] = field(default_factory=set)
     factors: list[factors_pb2.Factor] = field(default_factory=list)
     pending: dict[str, str] = field(default_factory=dict)
     """Sign-ins that wait for a second factor: secret -> token of the person."""
@@ -333,7 +337,7 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
 
     async def ListEmails(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListEmails")
-        return identity_pb2.ListEmailsResponse()
+        return emails_page(self.world)
 
     async def ListSessions(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListSessions")
@@ -378,6 +382,51 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "RevokeApiToken")
         self.world.tokens.pop(f"made-{request.id}", None)
         return identity_pb2.RevokeApiTokenResponse()
+
+
+class Notifications(Fake, notifications_pb2_grpc.NotificationsServiceServicer):
+    async def ListNotificationPreferences(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "ListNotificationPreferences")
+        found = [self.preference(account, category, request.locale) for category in ("billing", "support", "security")]
+        return notifications_pb2.ListNotificationPreferencesResponse(preferences=found)
+
+    async def SetNotificationPreference(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "SetNotificationPreference")
+        if request.category == "billing" and not request.enabled and request.acknowledgement != "billing-1":
+            await _refuse(context, _AcknowledgementRequired(field="acknowledgement", warning=f"!{request.locale}!"))
+        if request.enabled:
+            self.world.switched_off.discard((account, request.category))
+        else:
+            self.world.switched_off.add((account, request.category))
+        return self.preference(account, request.category, request.locale)
+
+    async def ListOwnEmails(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListOwnEmails")
+        return emails_page(self.world)
+
+    async def RecordBounce(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RecordBounce")
+        return notifications_pb2.RecordBounceResponse()
+
+    def preference(self, account: str, category: str, locale: str) -> notifications_pb2.NotificationPreference:
+        essential = category == "billing"
+        return notifications_pb2.NotificationPreference(
+            category=category,
+            enabled=(account, category) not in self.world.switched_off,
+            essential=essential,
+            optional=category != "security",
+            warning=f"!{locale}!" if essential else "",
+            acknowledgement="billing-1" if essential else "",
+        )
+
+
+def emails_page(world: World) -> identity_pb2.ListEmailsResponse:
+    info = common_pb2.PageInfo(cursors=[mail.id for mail in world.emails])
+    return identity_pb2.ListEmailsResponse(emails=world.emails, page=info)
+
+
+class _AcknowledgementRequired(DomainError):
+    reason = "ACKNOWLEDGEMENT_REQUIRED"
 
 
 class Factors(Fake, factors_pb2_grpc.FactorsServiceServicer):
@@ -803,6 +852,7 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
             (accounts_pb2_grpc.add_AccountsServiceServicer_to_server, Accounts),
             (passwords_pb2_grpc.add_PasswordsServiceServicer_to_server, Passwords),
             (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
+            (notifications_pb2_grpc.add_NotificationsServiceServicer_to_server, Notifications),
         ],
         "domains": [(domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains)],
         "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
