@@ -9,6 +9,7 @@ from graphql import GraphQLOutputType, get_named_type, is_abstract_type
 
 from gateway import limits
 from tests.access.graph import GRAPH, PROBE
+from tests.access.policies import Policy
 
 MOST_FIELDS = 250
 """Of a document. The gateway takes more, but then each would touch nearly every right, and each right ask nearly all."""
@@ -106,6 +107,11 @@ class Document:
         picks = _narrowed(self.picks, keys)
         used = [one for one in self.declares.strip("()").split(", ") if f"{one.split(':')[0]})" in _join(picks)]
         return Document(self.name, picks, self.kind, f"({', '.join(used)})" if used else "") if keys else self
+
+    def tells_apart(self, policy: Policy) -> bool:
+        """Whether it asks for anything by which a policy differs from having no right at all, or every right: what is
+        told of the rest, those two are asked for."""
+        return policy.odd is None or any(GRAPH.rules[c].permission == policy.odd for c in self.coordinates)
 
     @cached_property
     def probing(self) -> bool:

@@ -23,6 +23,12 @@ class Policy:
         only = self.grants[permission]
         return only is None or resource is None or resource in only
 
+    @property
+    def odd(self) -> str | None:
+        """The one permission that is held, or the one that is not: by it alone it differs from none, or from all."""
+        missing = set(GRAPH.permissions) - set(self.grants)
+        return next((next(iter(some)) for some in (self.grants, missing) if len(some) == 1), None)
+
 
 def _of(name: str, *permissions: str) -> Policy:
     return Policy(name, dict.fromkeys(permissions))

@@ -32,19 +32,11 @@ def test_every_field_of_the_schema_is_asked_for(
     )
 
 
-def touching(documents: Iterable[Document], policy: Policy) -> Iterator[Document]:
-    """Those that a policy can be told apart by: of all rights but one, no document without a field of that one."""
-    missing = set(GRAPH.permissions) - set(policy.grants)
-    for document in documents:
-        if len(missing) != 1 or any(GRAPH.rules[c].permission in missing for c in document.coordinates):
-            yield document
-
-
 async def test_a_contact_is_told_what_its_rights_allow_and_nothing_else_over_http(
     walk: Walk, argued_documents: list[Document]
 ) -> None:
     documents = [*walk.wide, *argued_documents]
-    asked = [(policy, d) for policy in policies.every() for d in touching(documents, policy)]
+    asked = [(policy, d) for policy in policies.every() for d in documents if d.tells_apart(policy)]
     nothing([one for policy, d in asked for one in await walk.judge(walk.http, d, policy)])
 
 
