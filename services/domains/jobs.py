@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.jobs import Handler, LeasedJob, Periodic
-from services.domains import registration, store, zones
+from services.domains import registration, store, transforms, zones
 from services.domains.app import App
 
 log = logging.getLogger(__name__)
@@ -19,12 +19,17 @@ async def apply_zone(job: LeasedJob, app: App) -> None:
     await zones.apply(job, app)
 
 
+async def transform(job: LeasedJob, app: App) -> None:
+    await transforms.run(job, app, COMMANDS, datetime.now(UTC))
+
+
 async def report_stuck(app: App) -> None:
     """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
     was given up is tried again."""
     stuck = await store.stuck(app.db, datetime.now(UTC) - _STUCK_AFTER)
     await registration.retry_given_up(app.db, [row["id"] for row in stuck])
     await zones.retry_given_up(app.db)
+    await transforms.retry_given_up(app.db)
     for row in stuck:
         log.error(
             "a domain is stuck at its registry",
@@ -32,5 +37,11 @@ async def report_stuck(app: App) -> None:
         )
 
 
-JOBS: dict[str, Handler] = {registration.KIND: register_domain, zones.KIND: apply_zone}
+#: Every kind of command that `transforms` runs, by the name that the intents keep.
+COMMANDS: dict[str, transforms.Command] = {}
+JOBS: dict[str, Handler] = {
+    registration.KIND: register_domain,
+    zones.KIND: apply_zone,
+    transforms.KIND: transform,
+}
 PERIODIC: dict[str, Periodic] = {"report stuck domains": (300.0, report_stuck)}

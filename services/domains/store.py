@@ -11,7 +11,7 @@ from services.chassis.pages import Page
 from services.domains.names import Name
 
 _DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, years, statuses, registered_at,
-             expires_at, auto_renew, nameservers, failure, created_at"""
+             expires_at, auto_renew, nameservers, glue, failure, created_at"""
 LIVE = "(state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED'))"
 _OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2))"
 SORTS = {
@@ -228,6 +228,11 @@ async def mark_active(
         list(statuses),
         now,
     )
+
+
+async def keep_statuses(tx: Tx, domain_id: UUID, statuses: Sequence[str]) -> None:
+    """The registry's raw ones."""
+    await tx.execute("UPDATE domains SET statuses = $2 WHERE id = $1", domain_id, list(statuses))
 
 
 async def mark_failed(tx: Tx, domain_id: UUID, failure: str, now: datetime) -> None:
