@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
-from portico.domains.v1 import domains_pb2_grpc, zones_pb2_grpc
+from portico.domains.v1 import domains_pb2_grpc, management_pb2_grpc, zones_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
 from portico.identity.v1 import identity_pb2_grpc
 from portico.tickets.v1 import tickets_pb2_grpc
@@ -48,6 +48,7 @@ class Clients:
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
     domains: "domains_pb2_grpc.DomainsServiceAsyncStub"
     zones: "zones_pb2_grpc.ZonesServiceAsyncStub"
+    management: "management_pb2_grpc.ManagementServiceAsyncStub"
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
     billing: "billing_pb2_grpc.BillingServiceAsyncStub"
     tickets: "tickets_pb2_grpc.TicketsServiceAsyncStub"
@@ -61,6 +62,7 @@ class Clients:
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
             domains_pb2_grpc.DomainsServiceStub(channels["domains"]),
             zones_pb2_grpc.ZonesServiceStub(channels["domains"]),
+            management_pb2_grpc.ManagementServiceStub(channels["domains"]),
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),
             billing_pb2_grpc.BillingServiceStub(channels["billing"]),
             tickets_pb2_grpc.TicketsServiceStub(channels["tickets"]),

@@ -9,7 +9,7 @@ from gateway import messages
 from gateway.access import SELF, Permission, access, field, needs
 from gateway.context import Acting, Ref, global_id, page_request, read_id
 from gateway.errors import Problem, ServiceError
-from gateway.graph import billing, domains, hosting, identity, tickets
+from gateway.graph import billing, domains, hosting, identity, registry_contacts, tickets
 from gateway.graph.billing import Balance, Invoice, InvoiceFilter
 from gateway.graph.common import Blocker, BlockerCode, Connection, DomainName, Node, Permit, connection, numbers
 from gateway.graph.dashboard import Dashboard
@@ -18,6 +18,7 @@ from gateway.graph.hosting import HostingFilter, HostingService
 from gateway.graph.identity import AccountProfile, Contact, Email, Event, EventFilter
 from gateway.graph.operations import STATES, Operation, OperationState
 from gateway.graph.prices import account_of
+from gateway.graph.registry_contacts import RegistryContact
 from gateway.graph.tickets import Ticket, TicketFilter
 from portico.domains.v1 import domains_pb2
 
@@ -65,6 +66,16 @@ class Account(Node):
                 return None  # a search, not an id: that there is none is its answer
             raise
         return Domain.of(self.acting, answer)
+
+    async def resolve_registry_contacts(
+        self,
+        search: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[RegistryContact] | None:
+        return await registry_contacts.page(self.acting, search, first, after, last, before)
 
     async def resolve_domain_counts(self) -> list[DomainCount] | None:
         return await Dashboard(acting=self.acting).resolve_counts()
@@ -137,6 +148,11 @@ class Account(Node):
     contacts: list[Contact] | None = field(needs(Permission.CONTACTS_MANAGE), resolve_contacts)
     domains: Connection[Domain] | None = field(needs(Permission.DOMAINS_READ), resolve_domains)
     domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
+    registry_contacts: Connection[RegistryContact] | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_registry_contacts,
+        description="The contacts of the domains, by name, to be reused; search finds part of name, org or e-mail.",
+    )
     domain_counts: list[DomainCount] | None = field(needs(Permission.DOMAINS_READ), resolve_domain_counts)
     hosting_services: Connection[HostingService] | None = field(needs(Permission.HOSTING_READ), resolve_hosting)
     invoices: Connection[Invoice] | None = field(needs(Permission.BILLING_READ), resolve_invoices)

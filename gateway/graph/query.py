@@ -12,6 +12,7 @@ from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.management import ManagementMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -64,5 +65,5 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, ZoneMutations, BillingMutations, ViewerMutations):
+class Mutation(DomainMutations, ManagementMutations, ZoneMutations, BillingMutations, ViewerMutations):
     pass

@@ -6,6 +6,7 @@ guessing. Of a domain's intents one at a time is said; the others wait in the or
 
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +93,26 @@ async def oldest_unsettled(q: Queryable, domain_id: UUID) -> Row | None:
         f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' ORDER BY id LIMIT 1",  # noqa: S608
         domain_id,
     )
+
+
+async def has_unsettled(q: Queryable, domain_id: UUID, command: str) -> bool:
+    """Whether a command of this kind is under way for the domain, or waits."""
+    query = "SELECT EXISTS (SELECT FROM registry_intents WHERE domain_id = $1 AND outcome = '' AND command = $2)"
+    found: bool = await q.fetchval(query, domain_id, command)
+    return found
+
+
+async def has_changed(q: Queryable, domain_id: UUID, command: str, *, since: datetime) -> bool:
+    """Whether a command of this kind is out for the domain, or has ended after that."""
+    found: bool = await q.fetchval(
+        """SELECT EXISTS (SELECT FROM registry_intents
+                          WHERE domain_id = $1 AND command = $2 AND said_at IS NOT NULL
+                            AND (outcome = '' OR settled_at > $3))""",
+        domain_id,
+        command,
+        since,
+    )
+    return found
 
 
 async def say(tx: Tx, intent_id: UUID) -> None:

@@ -60,9 +60,13 @@ class Task:
     @property
     def actor(self) -> Actor:
         """Who asked for it."""
-        ref = self.intent["actor"]
-        contact = UUID(ref["contact_id"]) if ref["contact_id"] else None
-        return Actor(ref["kind"], ref["id"], ref["label"], self.domain["account_id"], contact_id=contact, ip=ref["ip"])
+        return actor_of(self.intent["actor"], self.domain["account_id"])
+
+
+def actor_of(ref: Mapping[str, str], account_id: UUID) -> Actor:
+    """Whom `Actor.ref_json` kept: fit for the event log, with no rights."""
+    contact = UUID(ref["contact_id"]) if ref["contact_id"] else None
+    return Actor(ref["kind"], ref["id"], ref["label"], account_id, contact_id=contact, ip=ref["ip"])
 
 
 class State(Enum):

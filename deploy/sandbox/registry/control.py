@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from deploy.sandbox.registry import transfers
+from deploy.sandbox.registry import objects, transfers
 from deploy.sandbox.registry.names import later
 from deploy.sandbox.registry.server import Server, shown
 from deploy.sandbox.registry.store import Domain, at, iso
@@ -22,8 +22,9 @@ SEED_EMAIL = '<contact:email xmlns:contact="urn:ietf:params:xml:ns:contact-1.0">
 
 
 class Control:
-    """POST, GET, DELETE /faults; GET, PUT, DELETE /domains/{name}; POST /seed; GET, DELETE /log;
-    POST /pending/{name}/complete; POST /transfers/{name}; POST /disconnect; GET /health."""
+    """POST, GET, DELETE /faults; GET, PUT, DELETE /domains/{name}; GET /contacts/{id}, /hosts/{name}, /emails/{domain};
+    POST /seed; GET, DELETE /log; POST /pending/{name}/complete, /pending-contacts/{id}/complete; POST /transfers/{name};
+    POST /disconnect; GET /health."""
 
     def __init__(self, server: Server) -> None:
         self._registry = server
@@ -106,6 +107,17 @@ class Control:
                     for one in body:
                         self._seed(one)
                 return 200, {"domains": len(body)}
+            case "GET", ["emails", name]:
+                return 200, registry.engine.store.emails(name.lower())
+            case "GET", ["contacts", identifier]:
+                contact = registry.engine.store.get("contact", identifier)
+                return (404, {"error": "no such contact"}) if contact is None else (200, contact)
+            case "GET", ["hosts", name]:
+                host = registry.engine.store.get("host", name.lower())
+                return (404, {"error": "no such host"}) if host is None else (200, host)
+            case "POST", ["pending-contacts", identifier, "complete"]:
+                objects.complete_contact(registry.engine, identifier, approve=bool(body.get("approve", True)))
+                return 200, registry.engine.store.get("contact", identifier) or {}
             case "POST", ["pending", name, "complete"]:
                 registry.engine.complete(name.lower(), approve=bool(body.get("approve", True)))
                 return 200, shown(registry, name) or {}

@@ -39,7 +39,7 @@ CREATE TABLE registry_contacts (
     id          uuid PRIMARY KEY DEFAULT uuidv7(),
     account_id  uuid NOT NULL,
     -- The id at the registry: chosen by us, unless that gives another. It is there once `created` is set.
-    handle      text NOT NULL UNIQUE,
+    handle      text NOT NULL,
     created     boolean NOT NULL DEFAULT false,
     name        text NOT NULL,
     org         text NOT NULL DEFAULT '',
@@ -58,6 +58,7 @@ CREATE TABLE registry_contacts (
     updated_at  timestamptz NOT NULL,
     CHECK ((verification = 'VERIFIED') <= (verified_at IS NOT NULL)),
     CHECK (verified_until IS NULL OR verified_at IS NOT NULL),
+    UNIQUE (account_id, handle),
     UNIQUE (id, account_id)
 );
 CREATE INDEX registry_contacts_of_account ON registry_contacts (account_id, name, id);
