@@ -6,7 +6,7 @@ turn back, and the chain was never broken. Each wish is an operation; a later on
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from services.chassis import jobs
@@ -152,8 +152,8 @@ async def unsign(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         await changes.tell(tx, actor, domain, COMMAND, before={"dnssec": "DISABLING"}, after={"dnssec": "OFF"})
 
 
-async def _nameservers_away(job: jobs.LeasedJob, app: App, operation_id: UUID, error: Exception) -> None:
-    """Raises RetryLater."""
+async def _nameservers_away(job: jobs.LeasedJob, app: App, operation_id: UUID, error: Exception) -> NoReturn:
+    """The work waits for them."""
     async with app.db.transaction() as tx:
         await job.hold(tx)
         await operations.step(tx, operation_id, "keys", WAITING, detail="nameservers away")

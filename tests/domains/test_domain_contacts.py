@@ -100,6 +100,17 @@ async def test_contacts_are_asked_of_the_registry_once_and_then_known(registrar:
     assert len(registrar.registry.log("info", domain.name)) == before
 
 
+async def test_of_a_contact_that_the_registry_keeps_to_itself_the_handle_is_known_and_it_can_be_replaced(
+    registrar: Registrar,
+) -> None:
+    domain = await registrar.domain("com", admin=f"SEED-{uuid4().hex[:8]}")
+    registrar.registry.fault("result", command="contact:info", code=2201, name="SEED-portico")
+    found = await read(domain)
+    assert (found.registrant.handle, found.registrant.data.name) == ("SEED-portico", "")
+    assert found.admin.data.name == "Seeded contact"
+    assert (await updated(domain, registrant=new())).registrant.data.name == GOOD["name"]
+
+
 async def test_a_fetch_that_the_registry_does_not_answer_is_made_later(registrar: Registrar) -> None:
     domain = await registrar.domain("com")
     domain.fault("result", command="domain:info", code=2400, times=2)
@@ -273,9 +284,14 @@ async def test_whether_the_holder_can_change_is_the_tld_s_rule_but_its_address_a
     await registrar.service.db.execute("UPDATE tlds SET registrant_change = 'UPDATE' WHERE tld = 'net'")
     found = await updated(domain, registrant=new())
     await registrar.service.db.execute("UPDATE tlds SET registrant_change = $1 WHERE tld = 'net'", rule)
-    for choice in (new(name="Más Valaki"), old(found.registrant, org="Más Kft.")):
-        answer = await update(domain, registrant=choice)
-        assert [(r.reason, r.field) for r in answer.refusals] == [(reason, "registrant")]
+    answer = await update(domain, registrant=new(name="Más Valaki"))
+    assert [(r.reason, r.field) for r in answer.refusals] == [(reason, "registrant")]
+    # Nor does it change by way of another domain, which the same contact holds under another TLD.
+    elsewhere = await registrar.domain("com", account=domain.account)
+    await read(elsewhere)
+    for one in (domain, elsewhere):
+        answer = await update(one, registrant=old(found.registrant, org="Más Kft."))
+        assert [(r.reason, r.field) for r in answer.refusals] == [(reason, "registrant.data")]
     moved = await updated(domain, registrant=old(found.registrant, city="Sopron", postal_code="9400"))
     assert moved.registrant.data.city == "Sopron"
     assert (await updated(domain, tech=new(name="Más Valaki"))).tech.data.name == "Más Valaki"
