@@ -43,11 +43,11 @@ HU: dict[str, str] = {
     "GLUE_NOT_ALLOWED": "A(z) {name} nem a(z) {domain} domainben van, ezért itt nem adható hozzá IP-cím.",
     "ADDRESS_INVALID": "{value} nem mások által elérhető IP-cím.",
     "DNSSEC_IN_THE_WAY": "A(z) {name} DNSSEC-kel alá van írva, és más névszervereknek nincsenek meg a kulcsai. "
-    "Előbb kapcsolja ki a DNSSEC-et, és várja meg, amíg kikapcsolt.",
+    "Előbb kapcsolja ki a DNSSEC-et, és várja meg, amíg kikapcsolódik.",
     "DNSSEC_FOREIGN_NAMESERVERS": "A domaint nem csak a mi névszervereink szolgálják ki, ezért nem írhatjuk alá: {nameservers}.",
     "TOO_MANY_DOMAINS": "A szűrő több mint {most} domaint talál; szűkítse.",
     "IDS_OR_FILTER": "Vagy a domainIds, vagy a filter mezőt adja meg.",
-    "REGISTRY_CONTACT_NOT_FOUND": "A kapcsolattartó nem található.",
+    "REGISTRY_CONTACT_NOT_FOUND": "Nincs ilyen domain-kapcsolattartó.",
     "CONTACTS_NOT_READ": "A(z) {name} kapcsolattartóit éppen lekérdezzük a nyilvántartótól; próbálja újra egy pillanat múlva.",
     "CONTACT_NOT_EDITABLE": "Ez a kapcsolattartó egy domainnel érkezett, és másé is lehet. Adja meg az adatokat új "
     "kapcsolattartóként.",

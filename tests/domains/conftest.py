@@ -16,7 +16,7 @@ from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc, management_pb2, management_pb2_grpc, zones_pb2_grpc
 from services.chassis.jobs import Worker
 from services.domains.app import App
-from services.domains.epp import Registry, frames
+from services.domains.epp import Registry
 from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
 from services.domains.rpc import register
@@ -182,24 +182,11 @@ async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 20) -> No
 
 @pytest.fixture(scope="session")
 async def registrar(database: Database, parts: Parts, run_dir: Path) -> AsyncIterator[Registrar]:
-    seen: list[tuple[str, bytes]] = []
-    read, framed = frames.read_frame, frames.framed
-
-    async def reading(reader: asyncio.StreamReader) -> bytes:
-        seen.append(("received", xml := await read(reader)))
-        return xml
-
-    def framing(xml: bytes) -> bytes:
-        seen.append(("sent", xml))
-        return framed(xml)
-
     nameservers = [f"--nameserver={host}" for host in OURS]
     with (
         sandbox.registry(run_dir / "management-registry", *nameservers) as registry,
-        pytest.MonkeyPatch.context() as patch,
+        sandbox.recording() as seen,
     ):
-        patch.setattr(frames, "read_frame", reading)
-        patch.setattr(frames, "framed", framing)
         client = Registry(
             "127.0.0.1",
             registry.port,

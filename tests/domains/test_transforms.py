@@ -1,5 +1,6 @@
 """Commands at the registry: whatever happens to the answer, each is carried out once or refused, in order."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -48,6 +49,7 @@ async def test_a_lock_is_set_stored_as_the_registry_shows_it_and_told(registrar:
         ({"action": "cut_after"}, [1000]),
         ({"action": "wrong_trid"}, [1000]),
         ({"action": "garbage", "seconds": 0.1}, [1000]),
+        ({"action": "never_end", "seconds": 0.1}, [1000]),
         ({"action": "result", "code": 2400}, [2400, 1000]),
         ({"action": "result", "code": 2104, "times": 2}, [2104, 2104, 1000]),
     ],
@@ -264,7 +266,9 @@ async def test_a_registry_that_holds_no_code_gets_a_fresh_one_that_is_kept_only_
 
 async def test_a_registry_that_mails_codes_is_asked_to_and_nobody_here_sees_it(registrar: Registrar) -> None:
     domain = await registrar.domain("hu")
-    answer = await ask_code(domain)
+    domain.fault("cut_before")
+    answer, again = await asyncio.gather(ask_code(domain), ask_code(domain))
+    assert again.operation.id == answer.operation.id
     assert (answer.delivery, answer.code) == (domains_pb2.AUTH_CODE_DELIVERY_REGISTRY_EMAIL, "")
     assert await domain.ends(answer.operation) == ("SUCCEEDED", "")
     [email] = registrar.registry.control("GET", f"/emails/{domain.name}")
