@@ -22,13 +22,7 @@ EN: dict[str, str] = {
     "CONTACT_ON_OTHER_DOMAINS": "This contact is on domains too that your right does not cover. Give the data as a new contact.",
     "REGISTRANT_CHANGE_BY_TRADE": "The registry of .{tld} takes another holder by trade only; open a ticket and we will help.",
     "REGISTRANT_CHANGE_REFUSED": "The registry of .{tld} does not take another holder.",
-    "FIELD_REQUIRED": "{name} cannot be empty.",
-    "TEXT_INVALID": "Line breaks and control characters are not allowed here.",
     "TEXT_TOO_LONG": "{name} is too long; the most is {most}.",
-    "COUNTRY_UNKNOWN": "{value} is no country code of ISO 3166, such as HU.",
-    "POSTAL_CODE_INVALID": "{value} is no postal code of {country}.",
-    "PHONE_INVALID": "{value} is no telephone number; write it with the country code and a dot: +36.525550101.",
-    "EMAIL_INVALID": "{value} is no e-mail address.",
 }
 
 HU: dict[str, str] = {
@@ -56,11 +50,5 @@ HU: dict[str, str] = {
     "REGISTRANT_CHANGE_BY_TRADE": "A .{tld} nyilvántartója új birtokost csak külön átruházási eljárásban fogad el; nyisson "
     "hibajegyet, és segítünk.",
     "REGISTRANT_CHANGE_REFUSED": "A .{tld} nyilvántartója nem fogad el új birtokost.",
-    "FIELD_REQUIRED": "Nem maradhat üresen: {name}.",
-    "TEXT_INVALID": "Sortörés és vezérlőkarakter itt nem használható.",
     "TEXT_TOO_LONG": "Túl hosszú: {name}; legfeljebb {most} lehet.",
-    "COUNTRY_UNKNOWN": "{value} nem ISO 3166 szerinti országkód (például HU).",
-    "POSTAL_CODE_INVALID": "{value} nem érvényes irányítószám ({country}).",
-    "PHONE_INVALID": "Nem érvényes telefonszám: {value}. Országkóddal és ponttal adja meg: +36.525550101.",
-    "EMAIL_INVALID": "Nem érvényes e-mail-cím: {value}.",
 }

@@ -114,7 +114,7 @@ async def _succeed(_tx: Tx, _task: Task, _info: DomainInfo | None) -> None:
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
-    await changes.log_refusal(tx, task, COMMAND, reason)
+    await changes.log_refusal(tx, task, "domain.auth_code_refused", reason)
 
 
 # The code is kept for as long as the registry may still have to be told it.

@@ -260,7 +260,7 @@ async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
     after: dict[str, object] = dict(await _named(tx, domain))
     if edits:
         after["edited"] = [person.org or person.name for person in edits.values()]
-    await changes.tell(tx, task.actor, domain, COMMAND, before=before, after=after)
+    await changes.tell(tx, task.actor, domain, "domain.contacts_changed", before=before, after=after)
     # Whether the registry verifies them is for the next look at it to say.
     await schedule_fetch(tx, [domain["id"]], again=str(task.intent["id"]))
 
@@ -271,7 +271,7 @@ async def _named(tx: Tx, domain: Row) -> dict[str, Any]:
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
-    await changes.log_refusal(tx, task, COMMAND, reason)
+    await changes.log_refusal(tx, task, "domain.contacts_refused", reason)
 
 
 def _roles(task: Task) -> dict[str, UUID]:

@@ -21,7 +21,7 @@ from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
 from services.domains.rpc import register
 from tests import sandbox
-from tests.serving import Database, Refused, Serving, Stubs, person, serving
+from tests.serving import Database, Refused, Serving, Stubs, confirmed, person, serving
 
 OURS = ("ns1.portico.example", "ns2.portico.example")
 PERMISSIONS = ("domains.read", "domains.manage", "domains.authcode", "dns.read", "dns.write")
@@ -96,11 +96,11 @@ class Held:
     name: str
 
     async def call(self, method: str, request: Message, *, only: Sequence[UUID] | None = None) -> Any:
-        who = person(self.account, *PERMISSIONS, resources=None if only is None else frozenset(only))
+        who = confirmed(person(self.account, *PERMISSIONS, resources=None if only is None else frozenset(only)))
         return await self.registrar.service.call(who, method, request)
 
     async def refused(self, method: str, request: Message) -> Refused:
-        return await self.registrar.service.refused(person(self.account, *PERMISSIONS), method, request)
+        return await self.registrar.service.refused(confirmed(person(self.account, *PERMISSIONS)), method, request)
 
     async def set_nameservers(self, *wished: tuple[str, Sequence[str]] | str) -> management_pb2.ChangeDomainResponse:
         hosts = [(one, ()) if isinstance(one, str) else one for one in wished]

@@ -146,6 +146,7 @@ async def test_may_i_do_this_is_answered_with_the_reason(stand: Stand) -> None:
     assert (await stand.data(query, variables=mine))["account"]["can"]["allowed"]
     foreign = {"s": gid("Domain", uid(10_100))}
     assert (await stand.data(query, variables=foreign))["account"]["can"]["blockers"] == [{"code": "NOT_FOUND"}]
+    stand.world.explain(contact(1, ACCOUNTANT))
     found = await stand.data(query, "accountant-token", variables=mine)
     assert found["account"]["can"] == {"allowed": False, "blockers": [{"code": "FORBIDDEN"}]}
 
