@@ -102,6 +102,8 @@ async def sign(job: jobs.LeasedJob, app: App) -> None:
         if not zone["applied_version"]:
             raise PowerDnsUnavailable("the nameservers do not serve the zone yet")
         ds = await app.powerdns.sign(zone["name"])
+        if not ds:
+            raise PowerDnsUnavailable("the nameservers tell no DS of the key")
     except PowerDnsUnavailable as error:
         await _nameservers_away(job, app, operation_id, error)
     async with job.finishing(app.db) as tx:
