@@ -71,7 +71,10 @@ def mutation(
                 raise Problem("READ_ONLY_SESSION")
             acting = request.acting(getattr(given[0], "account_id", None) if given else None, "input.accountId")
             acting.require(permission, coordinate)
-            return await run(acting, *given)
+            made = await run(acting, *given)
+            if permission is not None:
+                made.acting = acting  # type: ignore[attr-defined]  # what it holds is judged by the rights in that account
+            return made
         except Wrong as error:
             text = messages.text(error.message, request.locale, error.values)
             errors = [UserError(code=error_code(error.code), message=text, field=error.path)]
