@@ -6,7 +6,18 @@ import strawberry
 from gateway.access import SELF, Permission, access, field, needs
 from gateway.context import Acting, global_id, page_request
 from gateway.errors import ServiceError
-from gateway.graph import billing, contacts, domains, emails, event_log, hosting, notifications, permits, tickets
+from gateway.graph import (
+    billing,
+    contacts,
+    domains,
+    emails,
+    event_log,
+    hosting,
+    notifications,
+    permits,
+    registry_contacts,
+    tickets,
+)
 from gateway.graph.billing import Balance, Invoice, InvoiceFilter
 from gateway.graph.common import Connection, DateTime, DomainName, Node, Permit, connection, moment, numbers
 from gateway.graph.contacts import Contact, Role
@@ -19,6 +30,7 @@ from gateway.graph.notifications import NotificationPreference
 from gateway.graph.operations import STATES, Operation, OperationState
 from gateway.graph.prices import account_of
 from gateway.graph.profile import AccountProfile
+from gateway.graph.registry_contacts import RegistryContact
 from gateway.graph.tickets import Ticket, TicketFilter
 from portico.domains.v1 import domains_pb2
 
@@ -84,6 +96,16 @@ class Account(Node):
                 return None  # a search, not an id: that there is none is its answer
             raise
         return Domain.of(self.acting, answer)
+
+    async def resolve_registry_contacts(
+        self,
+        search: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[RegistryContact] | None:
+        return await registry_contacts.page(self.acting, search, first, after, last, before)
 
     async def resolve_domain_counts(self) -> list[DomainCount] | None:
         return await Dashboard(acting=self.acting).resolve_counts()
@@ -169,6 +191,11 @@ class Account(Node):
     roles: list[Role] | None = field(SELF, resolve_roles, description="The ready-made sets of rights.")
     domains: Connection[Domain] | None = field(needs(Permission.DOMAINS_READ), resolve_domains)
     domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
+    registry_contacts: Connection[RegistryContact] | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_registry_contacts,
+        description="The contacts of the domains, by name, to be reused; search finds part of name, org or e-mail.",
+    )
     domain_counts: list[DomainCount] | None = field(needs(Permission.DOMAINS_READ), resolve_domain_counts)
     hosting_services: Connection[HostingService] | None = field(needs(Permission.HOSTING_READ), resolve_hosting)
     invoices: Connection[Invoice] | None = field(needs(Permission.BILLING_READ), resolve_invoices)

@@ -7,7 +7,7 @@ import strawberry
 
 from gateway.access import PUBLIC, Permission, access, field, needs
 from gateway.context import Acting, at_most, global_id, page_request, read_id
-from gateway.graph import dns, prices
+from gateway.graph import dns, prices, registry_contacts
 from gateway.graph.common import (
     Connection,
     DateTime,
@@ -107,6 +107,14 @@ class Domain(Node):
     async def resolve_zone(self) -> dns.Zone | None:
         return await dns.load(self.acting, self.resource)
 
+    async def resolve_contacts(self) -> registry_contacts.DomainContacts | None:
+        return await registry_contacts.load(self.acting, self.resource)
+
+    contacts: registry_contacts.DomainContacts | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_contacts,
+        description="Null before the registry has been asked for them; asking here makes that happen within moments.",
+    )
     renewal_price: Money | None = field(
         needs(Permission.DOMAINS_READ), resolve_renewal_price, description="Net, for a year."
     )
@@ -214,6 +222,11 @@ class OrderPayload:
 class AuthCodePayload:
     delivery: AuthCodeDelivery | None = None
     code: str | None = strawberry.field(default=None, description="Only where delivery is SHOWN, and only this once.")
+    operation: Operation | None = field(
+        needs(Permission.DOMAINS_READ),
+        default=None,
+        description="Brings the code to the registry, or has it mailed: it works once this has succeeded. Null: it works.",
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=list)
 
 
@@ -256,7 +269,11 @@ async def request_auth_code(acting: Acting, input_: RequestAuthCodeInput) -> Aut
     acting.require(Permission.DOMAINS_AUTHCODE, "Mutation.requestAuthCode", id_)
     request = domains_pb2.RequestAuthCodeRequest(domain_id=id_)
     answer = await acting.write("domains", acting.clients.domains.RequestAuthCode, request)
-    return AuthCodePayload(delivery=DELIVERIES[answer.delivery], code=answer.code or None)
+    return AuthCodePayload(
+        delivery=DELIVERIES[answer.delivery],
+        code=answer.code or None,
+        operation=Operation.of(acting, "domains", answer.operation) if answer.HasField("operation") else None,
+    )
 
 
 @access(PUBLIC)

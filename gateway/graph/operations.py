@@ -28,7 +28,12 @@ class OperationState(Enum):
 @strawberry.enum
 class OperationKind(Enum):
     DOMAIN_REGISTRATION = "DOMAIN_REGISTRATION"
+    DOMAIN_NAMESERVERS = "DOMAIN_NAMESERVERS"
+    DOMAIN_LOCK = "DOMAIN_LOCK"
+    DOMAIN_CONTACTS = "DOMAIN_CONTACTS"
+    DOMAIN_AUTH_CODE = "DOMAIN_AUTH_CODE"
     ZONE_CHANGE = "ZONE_CHANGE"
+    ZONE_DNSSEC = "ZONE_DNSSEC"
 
 
 STATES = enum_map(common_pb2.OperationState, OperationState, "OPERATION_STATE_")

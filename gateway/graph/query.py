@@ -14,6 +14,7 @@ from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.factor_mutations import FactorMutations
+from gateway.graph.management import ManagementMutations
 from gateway.graph.notifications import NotificationMutations
 from gateway.graph.passwords import PasswordMutations
 from gateway.graph.profile import ProfileMutations
@@ -71,6 +72,7 @@ def _request(info: strawberry.Info) -> Request:
 @strawberry.type
 class Mutation(
     DomainMutations,
+    ManagementMutations,
     ZoneMutations,
     BillingMutations,
     ProfileMutations,

@@ -26,6 +26,7 @@ class AccountChangeKind(Enum):
     DOMAIN_ORDERED = "DOMAIN_ORDERED"
     DOMAIN_REGISTERED = "DOMAIN_REGISTERED"
     DOMAIN_REGISTRATION_FAILED = "DOMAIN_REGISTRATION_FAILED"
+    DOMAIN_CHANGED = "DOMAIN_CHANGED"
     PROFORMA_ISSUED = "PROFORMA_ISSUED"
     INVOICE_PAID = "INVOICE_PAID"
     INVOICE_CREDITED = "INVOICE_CREDITED"
@@ -44,6 +45,8 @@ def changes(event: Message) -> Iterator[tuple[AccountChangeKind, Ref]]:
         yield kinds.DOMAIN_REGISTERED, Ref("Domain", event.domain_id)
     elif isinstance(event, domains_events.RegistrationFailed):
         yield kinds.DOMAIN_REGISTRATION_FAILED, Ref("Domain", event.domain_id)
+    elif isinstance(event, domains_events.DomainChanged):
+        yield kinds.DOMAIN_CHANGED, Ref("Domain", event.domain_id)
     elif isinstance(event, billing_events.ProformaIssued):
         yield kinds.PROFORMA_ISSUED, Ref("Invoice", event.invoice.id)
     elif isinstance(event, billing_events.InvoicePaid):

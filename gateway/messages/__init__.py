@@ -12,6 +12,7 @@ from gateway.messages import (
     factors,
     general,
     identity,
+    management,
     notifications,
     operator,
     passwords,
@@ -20,7 +21,19 @@ from gateway.messages import (
 
 LOCALES = ("hu", "en")
 
-_AREAS = (general, domains, zones, billing, identity, passwords, factors, accounts, operator, notifications)
+_AREAS = (
+    general,
+    domains,
+    management,
+    zones,
+    billing,
+    identity,
+    passwords,
+    factors,
+    accounts,
+    operator,
+    notifications,
+)
 
 MESSAGES: dict[str, dict[str, str]] = {
     "en": {code: text for area in _AREAS for code, text in area.EN.items()},

@@ -60,6 +60,50 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{actor} átadási kódot kért: {subject}",
         "{actor} asked for the auth code of {subject}",
     ),
+    "domain.auth_code_refused": (
+        "A nyilvántartó elutasította az átadási kód beállítását: {subject}",
+        "The registry refused to set the auth code of {subject}",
+    ),
+    "domain.auto_renew_changed": (
+        "{actor} módosította az automatikus megújítást: {subject}",
+        "{actor} changed the automatic renewal of {subject}",
+    ),
+    "domain.contacts_changed": (
+        "{actor} módosította a domain nyilvántartási adatait: {subject}",
+        "{actor} changed the registry contacts of {subject}",
+    ),
+    "domain.contacts_refused": (
+        "A nyilvántartó elutasította a nyilvántartási adatok módosítását: {subject}",
+        "The registry refused the contacts of {subject}",
+    ),
+    "domain.dnssec_changed": (
+        "{actor} módosította a DNSSEC állapotát: {subject} ({dnssec})",
+        "{actor} changed the DNSSEC state of {subject} ({dnssec})",
+    ),
+    "domain.dnssec_refused": (
+        "A nyilvántartó elutasította a DNSSEC módosítását: {subject}",
+        "The registry refused the DNSSEC change of {subject}",
+    ),
+    "domain.holder_verification": (
+        "A nyilvántartó szerint a birtokos ellenőrzésének állapota: {registrant} ({subject})",
+        "The verification of the holder at the registry is now {registrant} ({subject})",
+    ),
+    "domain.lock_changed": (
+        "{actor} módosította a regisztrátori zárat: {subject}",
+        "{actor} changed the registrar lock of {subject}",
+    ),
+    "domain.lock_refused": (
+        "A nyilvántartó elutasította a regisztrátori zár módosítását: {subject}",
+        "The registry refused to change the registrar lock of {subject}",
+    ),
+    "domain.nameservers_changed": (
+        "{actor} módosította a névszervereket: {subject} ({nameservers})",
+        "{actor} changed the nameservers of {subject} ({nameservers})",
+    ),
+    "domain.nameservers_refused": (
+        "A nyilvántartó elutasította a névszerverek módosítását: {subject}",
+        "The registry refused the nameservers of {subject}",
+    ),
     "domain.registered": ("A domain regisztrációja megtörtént: {subject}", "The domain {subject} was registered"),
     "domain.registration_failed": (
         "A domain regisztrációja nem sikerült: {subject}",

@@ -89,6 +89,19 @@ async def add(
     )
 
 
+async def add_many(q: Queryable, kind: str, payloads: Mapping[str, dict[str, Any]]) -> None:
+    """Adds a job for each key in one statement; those of the kind that have the key already are left alone."""
+    await q.execute(
+        """INSERT INTO jobs (kind, key, payload, traceparent)
+           SELECT $1, j.key, j.payload, $4 FROM unnest($2::text[], $3::jsonb[]) AS j (key, payload)
+           ON CONFLICT (kind, key) DO NOTHING""",
+        kind,
+        list(payloads),
+        list(payloads.values()),
+        telemetry.traceparent(),
+    )
+
+
 async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> None:
     """Makes jobs that were given up ready again, with all their attempts before them: those of `keys`, or the kind's."""
     await q.execute(

@@ -41,6 +41,16 @@ def parse(text: str) -> Name:
     return Name(ascii_name, unicode_name, labels[1])
 
 
+def host(text: str) -> str | None:
+    """A nameserver's name as typed, in A-labels, lower case, without a trailing dot; None for what cannot be one."""
+    stripped = _DOTS.sub(".", text.strip()).removesuffix(".").lower()
+    try:
+        ascii_name = idna.encode(stripped, uts46=True, std3_rules=True, transitional=False).decode().lower()
+    except (idna.IDNAError, UnicodeError):
+        return None
+    return ascii_name if is_host(ascii_name) else None
+
+
 def is_host(text: str) -> bool:
     """Whether it can be a nameserver: letters, digits and hyphens, lower case, three labels or more, no trailing dot."""
     return _HOST.fullmatch(text) is not None

@@ -12,7 +12,7 @@ from services.chassis import audit, jobs, outbox, times
 from services.chassis.actor import system
 from services.chassis.db import Database, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import intents, orders, store, zones
+from services.domains import contacts, intents, orders, store, zones
 from services.domains.app import App, operations
 from services.domains.epp import ContactData, DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
 
@@ -188,6 +188,7 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
         )
         await operations.step(tx, domain["operation_id"], "registry_create", SUCCEEDED)
         await zones.create(tx, domain)
+        await contacts.schedule_fetch(tx, [domain["id"]])
         await audit.record(
             tx,
             system("domains", domain["account_id"]),

@@ -11,7 +11,8 @@ from services.chassis.pages import Page
 from services.domains.names import Name
 
 _DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, years, statuses, registered_at,
-             expires_at, auto_renew, nameservers, failure, created_at"""
+             expires_at, auto_renew, nameservers, glue, failure, created_at"""
+ENDED = ("DELETED", "TRANSFERRED_AWAY", "FAILED")
 LIVE = "(state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED'))"
 _OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2))"
 SORTS = {
@@ -30,6 +31,14 @@ def _sort_key(sort: str, row: Row) -> tuple[object, UUID]:
 async def tlds(q: Queryable) -> dict[str, Row]:
     rows = await q.fetch("SELECT tld, min_years, max_years, auth_code_delivery FROM tlds WHERE sold")
     return {row["tld"]: row for row in rows}
+
+
+async def tld(q: Queryable, name: str) -> Row:
+    """A top-level domain's rules, sold or not."""
+    row = await q.fetchrow("SELECT * FROM tlds WHERE tld = $1", name)
+    if row is None:
+        raise LookupError(f"no TLD {name}")
+    return row
 
 
 async def live_owners(q: Queryable, names: Sequence[str]) -> dict[str, UUID]:
@@ -216,6 +225,44 @@ async def lock(tx: Tx, domain_id: UUID) -> Row:
     return row
 
 
+async def lock_owned(tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, domain_id: UUID) -> Row | None:
+    rows = await lock_many(tx, account_id, resources, [domain_id])
+    return rows[0] if rows else None
+
+
+async def lock_many(tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, ids: Sequence[UUID]) -> list[Row]:
+    return await tx.fetch(
+        f"SELECT {_DOMAIN} FROM domains WHERE {_OWNED} AND id = ANY($3) ORDER BY id FOR UPDATE",  # noqa: S608
+        account_id,
+        resources,
+        list(ids),
+    )
+
+
+async def lock_filtered(
+    tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, states: Sequence[str], search: str, limit: int
+) -> list[Row]:
+    """The live ones that a list with this filter shows."""
+    return await tx.fetch(
+        f"""SELECT {_DOMAIN} FROM domains
+            WHERE {_OWNED} AND {LIVE} AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+              AND ($4 = '' OR (name || ' ' || unicode_name) LIKE '%' || $4 || '%')
+            ORDER BY id LIMIT {limit} FOR UPDATE""",  # noqa: S608
+        account_id,
+        resources,
+        list(states),
+        escape_like(search.lower()),
+    )
+
+
+async def keep_auto_renew(tx: Tx, ids: Sequence[UUID], auto_renew: bool) -> None:
+    await tx.execute("UPDATE domains SET auto_renew = $2 WHERE id = ANY($1)", list(ids), auto_renew)
+
+
+async def keep_nameservers(tx: Tx, domain_id: UUID, hosts: Sequence[str], glue: dict[str, list[str]]) -> None:
+    await tx.execute("UPDATE domains SET nameservers = $2, glue = $3 WHERE id = $1", domain_id, list(hosts), glue)
+
+
 async def mark_active(
     tx: Tx, domain_id: UUID, registered_at: datetime, expires_at: datetime, statuses: Sequence[str], now: datetime
 ) -> None:
@@ -228,6 +275,11 @@ async def mark_active(
         list(statuses),
         now,
     )
+
+
+async def keep_statuses(tx: Tx, domain_id: UUID, statuses: Sequence[str]) -> None:
+    """The registry's raw ones."""
+    await tx.execute("UPDATE domains SET statuses = $2 WHERE id = $1", domain_id, list(statuses))
 
 
 async def mark_failed(tx: Tx, domain_id: UUID, failure: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, domains_pb2_grpc
+from portico.domains.v1 import domains_pb2, domains_pb2_grpc, management_pb2, management_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
 from portico.identity.v1 import (
     accounts_pb2,
@@ -159,6 +159,27 @@ def domain(number: int, **values: Any) -> domains_pb2.Domain:
     )
     made.expires_at.FromJsonString("2027-01-01T00:00:00Z")
     return made
+
+
+def zone(domain_id: str) -> domains_pb2.Zone:
+    return domains_pb2.Zone(
+        id=str(UUID(int=UUID(domain_id).int + 50_000)),
+        domain_id=domain_id,
+        name="z.hu",
+        version=3,
+        dnssec=domains_pb2.DNSSEC_STATE_OFF,
+    )
+
+
+def registry_contact(number: int, **values: Any) -> management_pb2.RegistryContact:
+    return management_pb2.RegistryContact(
+        id=uid(60_000 + number),
+        handle=f"PT{number}",
+        data=management_pb2.ContactData(name=f"Person {number}", email=f"p{number}@x.example", country="HU"),
+        verification=management_pb2.CONTACT_VERIFICATION_VERIFIED,
+        domains=2,
+        **values,
+    )
 
 
 def money(minor: int) -> common_pb2.Money:
@@ -739,11 +760,7 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
 
     async def BatchGetZones(self, request: Any, context: Any) -> Any:
         own = {d.id for d in self.world.domains.get(await self.enter(request, context, "BatchGetZones"), [])}
-        zones = [
-            domains_pb2.Zone(id=str(UUID(int=UUID(d).int + 50_000)), domain_id=d, name="z.hu", version=3)
-            for d in request.domain_ids
-            if d in own
-        ]
+        zones = [zone(d) for d in request.domain_ids if d in own]
         return domains_pb2.BatchGetZonesResponse(zones=zones)
 
     async def ListRecordSets(self, request: Any, context: Any) -> Any:
@@ -788,6 +805,48 @@ class Hosting(Fake, hosting_pb2_grpc.HostingServiceServicer):
             for s in request.service_ids
         ]
         return hosting_pb2.BatchGetLoginsResponse(logins=logins)
+
+
+class Management(Fake, management_pb2_grpc.ManagementServiceServicer):
+    async def BatchGetDomainContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BatchGetDomainContacts")
+        found = [
+            management_pb2.DomainContacts(domain_id=d, registrant=registry_contact(1), tech=registry_contact(2))
+            for d in request.domain_ids
+        ]
+        return management_pb2.BatchGetDomainContactsResponse(contacts=found)
+
+    async def ListRegistryContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListRegistryContacts")
+        info = common_pb2.PageInfo(cursors=["1"], has_next=True)
+        return management_pb2.ListRegistryContactsResponse(contacts=[registry_contact(1)], page=info)
+
+    async def SetNameservers(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetNameservers")
+        refusals = [
+            common_pb2.Refusal(
+                reason="GLUE_REQUIRED", field="nameservers[1].addresses", metadata={"name": "ns1.d1.hu"}
+            ),
+            common_pb2.Refusal(reason="DNSSEC_IN_THE_WAY", field="nameservers", metadata={"name": "d1.hu"}),
+        ]
+        return management_pb2.ChangeDomainResponse(domain=domain(1), refusals=refusals)
+
+    async def SetDomainLock(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDomainLock")
+        return management_pb2.ChangeDomainResponse(domain=domain(1), operation=operation(1))
+
+    async def UpdateDomainContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "UpdateDomainContacts")
+        return management_pb2.ChangeDomainResponse(domain=domain(1))
+
+    async def SetAutoRenew(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetAutoRenew")
+        refusals = [common_pb2.Refusal(index=1, reason="DOMAIN_NOT_FOUND", field="domain_ids")]
+        return management_pb2.SetAutoRenewResponse(domains=[domain(1)], found=1, changed=1, refusals=refusals)
+
+    async def SetDnssec(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDnssec")
+        return management_pb2.SetDnssecResponse(zone=zone(request.domain_id), operation=operation(1))
 
 
 class Billing(Fake, billing_pb2_grpc.BillingServiceServicer):
@@ -854,7 +913,10 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
             (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
             (notifications_pb2_grpc.add_NotificationsServiceServicer_to_server, Notifications),
         ],
-        "domains": [(domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains)],
+        "domains": [
+            (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
+            (management_pb2_grpc.add_ManagementServiceServicer_to_server, Management),
+        ],
         "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
         "billing": [(billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing)],
         "tickets": [(tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets)],

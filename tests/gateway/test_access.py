@@ -112,6 +112,10 @@ async def test_what_an_object_points_to_needs_its_own_permission(stand: Stand) -
     [
         ("registerDomains", ("RegisterDomainsInput", {"names": ["a.hu"], "idempotencyKey": "k" * 10})),
         ("requestAuthCode", ("RequestAuthCodeInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("setNameservers", ("SetNameserversInput", {"domainId": gid("Domain", uid(10_001)), "nameservers": []})),
+        ("setDomainLock", ("SetDomainLockInput", {"domainId": gid("Domain", uid(10_001)), "locked": False})),
+        ("updateDomainContacts", ("UpdateDomainContactsInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("setAutoRenew", ("SetAutoRenewInput", {"filter": {}, "autoRenew": False})),
     ],
 )
 async def test_a_mutation_without_the_right_is_a_user_error_and_no_call(

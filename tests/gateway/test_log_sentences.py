@@ -96,6 +96,8 @@ def actions_of(service: str) -> dict[str, str]:
         for call in calls(source):
             if called(call) == "audit.record":
                 resolve(argument(call, 2, "action"), source)
+            elif called(call) == "audit.Change":
+                resolve(argument(call, 0, "action"), source)
     return found
 
 
@@ -109,6 +111,7 @@ def test_every_action_has_a_sentence(service: str) -> None:
 
 def test_an_action_that_is_passed_on_is_found_where_it_is_given() -> None:
     assert {"user.signed_in", "user.sign_in_failed", "user.sessions_revoked"} <= set(actions_of("identity"))
+    assert {"domain.lock_changed", "domain.auto_renew_changed", "domain.lock_refused"} <= set(actions_of("domains"))
 
 
 def test_both_languages_name_the_same_values() -> None:

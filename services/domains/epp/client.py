@@ -213,6 +213,12 @@ class Registry:
         """None when there is no such host."""
         return await self._found(commands.info(HOST, name, _query()), answers.host)
 
+    async def update_host(
+        self, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), cl_trid: str
+    ) -> Done:
+        """Its addresses. Raises ValueError when it would change nothing."""
+        return await self._run(commands.update_host(name, add, remove, cl_trid), answers.done)
+
     async def delete_host(self, name: str, *, cl_trid: str) -> Done:
         """Refused with 2305 while a domain uses it."""
         return await self._run(commands.delete(HOST, name, cl_trid), answers.done)

@@ -12,6 +12,7 @@ from services.chassis.grpc import Call, requires
 from services.chassis.operations import state_names
 from services.domains import auth_codes, orders, store, zone_store
 from services.domains.app import App
+from services.domains.changes import DomainNotFound
 from services.domains.names import DomainInvalid, is_host, parse
 from services.domains.rpc.zones import zone_to_pb
 
@@ -60,7 +61,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         name = parse(req.name)
         row = await store.by_name(self.db, call.actor.account_id, call.scope.resources, name.ascii)
         if row is None:
-            raise auth_codes.DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
+            raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
         return to_pb(row)
 
     @requires(None)
@@ -108,8 +109,14 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
 
     @requires("domains.authcode", step_up=True)
     async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
-        code = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id))
-        return pb.RequestAuthCodeResponse(delivery=pb.AUTH_CODE_DELIVERY_SHOWN, code=code)
+        found = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id), call.now)
+        answer = pb.RequestAuthCodeResponse(
+            delivery=pb.AuthCodeDelivery.Value(f"AUTH_CODE_DELIVERY_{found.delivery}"), code=found.code
+        )
+        if found.operation_id is not None:
+            [row] = await operations.by_ids(self.db, call.actor.account_id, [found.operation_id])
+            answer.operation.CopyFrom(operations.to_pb(row))
+        return answer
 
     @requires("dns.read")
     async def BatchGetZones(self, req: pb.BatchGetZonesRequest, call: Call) -> pb.BatchGetZonesResponse:
@@ -181,7 +188,7 @@ def to_pb(row: Row) -> pb.Domain:
         expires_at=times.to_pb(row["expires_at"]),
         auto_renew=row["auto_renew"],
         locked="clientTransferProhibited" in row["statuses"],
-        nameservers=[pb.Nameserver(host=host) for host in row["nameservers"]],
+        nameservers=[pb.Nameserver(host=host, addresses=row["glue"].get(host)) for host in row["nameservers"]],
         created_at=times.to_pb(row["created_at"]),
         tld=row["tld"],
     )

@@ -251,3 +251,90 @@ class OrderCompleted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderCompleted: _TypeAlias = OrderCompleted  # noqa: Y015
+
+@_typing.final
+class DomainChanged(_message.Message):
+    """A domain is changed at its registry, or in what we do with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    domain_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    what: _builtins.str
+    """"nameservers", "lock", "contacts", "auto_renew", "dnssec"."""
+    @_builtins.property
+    def actor(self) -> _common_pb2.ActorRef: ...
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        domain_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        what: _builtins.str = ...,
+        actor: _common_pb2.ActorRef | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "actor", b"actor", "domain_id", b"domain_id", "name", b"name", "occurred_at", b"occurred_at", "unicode_name", b"unicode_name", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DomainChanged: _TypeAlias = DomainChanged  # noqa: Y015
+
+@_typing.final
+class AuthCodeRequested(_message.Message):
+    """Somebody asked for the code that moves a domain to another registrar. The code itself is told to nobody else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    domain_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    delivery: _builtins.str
+    """"SHOWN", "REGISTRY_EMAIL"."""
+    locale: _builtins.str
+    @_builtins.property
+    def actor(self) -> _common_pb2.ActorRef: ...
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        domain_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        delivery: _builtins.str = ...,
+        actor: _common_pb2.ActorRef | None = ...,
+        locale: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "actor", b"actor", "delivery", b"delivery", "domain_id", b"domain_id", "locale", b"locale", "name", b"name", "occurred_at", b"occurred_at", "unicode_name", b"unicode_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuthCodeRequested: _TypeAlias = AuthCodeRequested  # noqa: Y015
