@@ -10,7 +10,7 @@ from uuid import UUID
 from portico.domains.v1 import events_pb2
 from services.chassis import audit, jobs, outbox, times
 from services.chassis.actor import system
-from services.chassis.db import Database, Row, Tx
+from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
 from services.domains import contacts, intents, orders, store, zones
 from services.domains.app import App, operations
@@ -45,6 +45,13 @@ async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: date
 async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
     """Somebody's money is in these names: their jobs are never given up for good."""
     await jobs.revive(db, KIND, [str(domain_id) for domain_id in domain_ids])
+
+
+async def wake(q: Queryable, domain_id: UUID) -> None:
+    """The registry has told of a registration that it had left pending: its job looks now."""
+    await q.execute(
+        "UPDATE jobs SET run_at = now() WHERE kind = $1 AND key = $2 AND state = 'ready'", KIND, str(domain_id)
+    )
 
 
 async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:

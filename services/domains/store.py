@@ -29,7 +29,7 @@ def _sort_key(sort: str, row: Row) -> tuple[object, UUID]:
 
 
 async def tlds(q: Queryable) -> dict[str, Row]:
-    rows = await q.fetch("SELECT tld, min_years, max_years, auth_code_delivery FROM tlds WHERE sold")
+    rows = await q.fetch("SELECT * FROM tlds WHERE sold")
     return {row["tld"]: row for row in rows}
 
 
@@ -275,11 +275,6 @@ async def mark_active(
         list(statuses),
         now,
     )
-
-
-async def keep_statuses(tx: Tx, domain_id: UUID, statuses: Sequence[str]) -> None:
-    """The registry's raw ones."""
-    await tx.execute("UPDATE domains SET statuses = $2 WHERE id = $1", domain_id, list(statuses))
 
 
 async def mark_failed(tx: Tx, domain_id: UUID, failure: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from deploy.sandbox.registry import objects, transfers
+from deploy.sandbox.registry import happenings, objects, transfers
 from deploy.sandbox.registry.names import later
 from deploy.sandbox.registry.server import Server, shown
 from deploy.sandbox.registry.store import Domain, at, iso
@@ -24,7 +24,7 @@ SEED_EMAIL = '<contact:email xmlns:contact="urn:ietf:params:xml:ns:contact-1.0">
 class Control:
     """POST, GET, DELETE /faults; GET, PUT, DELETE /domains/{name}; GET /contacts/{id}, /hosts/{name}, /emails/{domain};
     POST /seed; GET, DELETE /log; POST /pending/{name}/complete, /pending-contacts/{id}/complete; POST /transfers/{name};
-    POST /disconnect; GET /health."""
+    POST /happenings/{name} (see happenings.py), /messages; POST /disconnect; GET /health."""
 
     def __init__(self, server: Server) -> None:
         self._registry = server
@@ -123,6 +123,12 @@ class Control:
                 return 200, shown(registry, name) or {}
             case "POST", ["transfers", name]:
                 return 200, self._transfer(name.lower(), approve=bool(body.get("approve", True)))
+            case "POST", ["happenings", name]:
+                happenings.happen(registry.engine, name.lower(), str(body.get("what")), body)
+                return 200, shown(registry, name) or {}
+            case "POST", ["messages"]:
+                registry.engine.tell(str(body.get("registrar", "portico")), str(body["text"]))
+                return 200, {}
         return 404, {"error": f"{method} /{'/'.join(path)}"}
 
     def _transfer(self, name: str, *, approve: bool) -> Any:
