@@ -22,6 +22,14 @@ _SHARED = {"Digit", "Hyphen-minus", "Combining", "Middle", "Modifier", "Zero", "
 _WRITTEN_TOGETHER = ({"Han", "Hiragana", "Katakana"}, {"Han", "Hangul"}, {"Han", "Bopomofo"})
 
 
+SCRIPTS = frozenset(
+    "Latin Greek Cyrillic Armenian Georgian Hebrew Arabic Syriac Thaana Devanagari Bengali Gurmukhi Gujarati Oriya Tamil "  # noqa: SIM905
+    "Telugu Kannada Malayalam Sinhala Thai Lao Tibetan Myanmar Khmer Mongolian Ethiopic Cherokee Han Hiragana Katakana "
+    "Hangul Bopomofo".split()
+)
+"""Those that a top-level domain can take names of."""
+
+
 class DomainInvalid(Invalid):
     reason = "DOMAIN_INVALID"
 

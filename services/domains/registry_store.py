@@ -230,3 +230,42 @@ async def note_failed(q: Queryable, registry: str, failure: str, now: datetime) 
 
 async def registry(q: Queryable, name: str) -> Row | None:
     return await q.fetchrow("SELECT * FROM registries WHERE name = $1", name)
+
+
+# -- a name's history
+
+
+async def holdings(q: Queryable, name: str, limit: int) -> list[Row]:
+    return await q.fetch(
+        f"""SELECT * FROM domains WHERE name = $1
+            ORDER BY state IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED'), created_at DESC LIMIT {limit}""",  # noqa: S608
+        name,
+    )
+
+
+async def latest_intents(q: Queryable, domain_id: UUID, limit: int) -> list[Row]:
+    """Without what they were to bring about, and without auth codes."""
+    return await q.fetch(
+        f"""SELECT id, command, outcome, detail, created_at, said_at, settled_at FROM registry_intents
+            WHERE domain_id = $1 ORDER BY id DESC LIMIT {limit}""",  # noqa: S608
+        domain_id,
+    )
+
+
+async def latest_messages(q: Queryable, domain_id: UUID, limit: int) -> list[Row]:
+    query = f"SELECT * FROM registry_messages WHERE domain_id = $1 ORDER BY received_at DESC, id DESC LIMIT {limit}"  # noqa: S608
+    return await q.fetch(query, domain_id)
+
+
+async def latest_drift(q: Queryable, domain_id: UUID, limit: int) -> list[Row]:
+    query = f"SELECT * FROM registry_drift WHERE domain_id = $1 ORDER BY id DESC LIMIT {limit}"  # noqa: S608
+    return await q.fetch(query, domain_id)
+
+
+async def zone_history(q: Queryable, domain_id: UUID) -> Row | None:
+    """Its version, and how many changes made it."""
+    return await q.fetchrow(
+        """SELECT version, (SELECT count(*) FROM zone_changes c WHERE c.zone_id = z.id) AS changes
+           FROM zones z WHERE domain_id = $1""",
+        domain_id,
+    )

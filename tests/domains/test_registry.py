@@ -11,8 +11,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from deploy.parts import Parts
+from portico.billing.v1 import billing_pb2
+from portico.billing.v1 import events_pb2 as billing_events
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2_grpc, events_pb2
+from portico.domains.v1 import domains_pb2 as pb
+from portico.domains.v1 import domains_pb2_grpc, events_pb2, lifecycle_pb2, lifecycle_pb2_grpc, operator_pb2_grpc
+from portico.domains.v1 import operator_pb2 as op
 from services.chassis.actor import Scope
 from services.chassis.db import Row
 from services.chassis.jobs import Worker
@@ -24,7 +28,7 @@ from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
 from services.domains.rpc import register
 from tests import sandbox
-from tests.serving import Database, Serving, person, serving
+from tests.serving import Database, Serving, Stubs, holding_all_but, person, serving
 
 NS = ["ns1.portico.example", "ns2.portico.example"]
 
@@ -132,7 +136,11 @@ async def desk(database: Database, parts: Parts, run_dir: Path) -> AsyncIterator
             run_dir,
             make_app=lambda db: App(db, client, powerdns, tuple(NS)),
             register=register,
-            make_stub=domains_pb2_grpc.DomainsServiceStub,
+            make_stub=Stubs.of(
+                domains_pb2_grpc.DomainsServiceStub,
+                lifecycle_pb2_grpc.LifecycleServiceStub,
+                operator_pb2_grpc.DomainsOperatorServiceStub,
+            ),
             consumes=CONSUMES,
         ) as running:
             worker = asyncio.create_task(Worker(running.db, running.app, JOBS).run())
@@ -370,3 +378,242 @@ async def test_a_domain_is_asked_about_once_for_one_date(desk: Desk) -> None:
     await desk.jobs_done()
     await sync.see_dates(desk.service.app, datetime.now(UTC))
     assert len(desk.registry.log("info", "egyszer.com")) == 1
+
+
+# -- permits
+
+
+async def _permits(desk: Desk, *domains: UUID) -> dict[str, lifecycle_pb2.DomainLifecycle]:
+    request = lifecycle_pb2.BatchGetLifecyclesRequest(domain_ids=map(str, domains))
+    answer = await desk.service.call(person(desk.account, "domains.read"), "BatchGetLifecycles", request)
+    return {one.domain_id: one for one in answer.lifecycles}
+
+
+def _blockers(of: lifecycle_pb2.DomainLifecycle, action: str) -> list[str]:
+    [permit] = [permit for permit in of.permits if permit.action == action]
+    return [blocker.code for blocker in permit.blockers]
+
+
+async def test_permits_say_what_blocks_until_when_and_what_clears_it(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    domain = await desk.hold(
+        "uj-es-zart.com",
+        created=now - timedelta(days=10),
+        statuses=["clientTransferProhibited", "serverRenewProhibited"],
+    )
+    found = (await _permits(desk, domain))[str(domain)]
+    assert _blockers(found, "transferOut") == ["DOMAIN_LOCKED", "TRANSFER_LOCK_PERIOD"]
+    assert _blockers(found, "renew") == ["REGISTRY_PROHIBITS"]
+    assert _blockers(found, "setNameservers") == []
+    until = found.transfer_locked_until.ToDatetime(UTC)
+    assert abs(until - (now + timedelta(days=50))) < timedelta(seconds=5)
+    hu = await desk.hold("uj-magyar.hu", created=now - timedelta(days=10))
+    assert not (await _permits(desk, hu))[str(hu)].HasField("transfer_locked_until")
+
+
+async def test_permits_cost_the_same_for_one_domain_and_for_many_and_only_for_ones_own(desk: Desk) -> None:
+    domains = [await desk.hold(f"sok-{n}.com") for n in range(5)]
+    who = person(desk.account, "domains.read")
+
+    def asking(ids: list[UUID]) -> lifecycle_pb2.BatchGetLifecyclesRequest:
+        return lifecycle_pb2.BatchGetLifecyclesRequest(domain_ids=map(str, ids))
+
+    one = await desk.service.statements(who, "BatchGetLifecycles", asking(domains[:1]))
+    assert await desk.service.statements(who, "BatchGetLifecycles", asking(domains)) == one
+    stranger = person(uuid4(), "domains.read")
+    assert not (await desk.service.call(stranger, "BatchGetLifecycles", asking(domains))).lifecycles
+    narrow = person(desk.account, "domains.read", resources=frozenset(domains[:2]))
+    assert len((await desk.service.call(narrow, "BatchGetLifecycles", asking(domains))).lifecycles) == 2
+
+
+# -- names
+
+
+async def test_names_that_a_top_level_domain_does_not_take_are_refused_with_the_letter(desk: Desk) -> None:
+    names = ["árvíztűrő.hu", "straße.hu", "пример.hu", "пример.eu", "аpple.com", "中文.eu", "中文かな.com", "żółw.com"]
+    request = pb.CheckAvailabilityRequest(names=names)
+    answer = await desk.service.call(person(desk.account, "domains.read"), "CheckAvailability", request)
+    assert {item.input: item.reason for item in answer.items} == {
+        "árvíztűrő.hu": "",
+        "straße.hu": "DOMAIN_CHARACTER_REFUSED",
+        "пример.hu": "DOMAIN_CHARACTER_REFUSED",
+        "пример.eu": "",
+        "аpple.com": "DOMAIN_MIXED_SCRIPT",
+        "中文.eu": "DOMAIN_CHARACTER_REFUSED",
+        "中文かな.com": "",
+        "żółw.com": "",
+    }
+    order = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=["аpple.com", "xn--strae-oqa.hu"])
+    refusals = (await desk.service.call(person(desk.account, "domains.order"), "RegisterDomains", order)).refusals
+    assert [(one.index, one.reason, one.field) for one in refusals] == [
+        (0, "DOMAIN_MIXED_SCRIPT", "names"),
+        (1, "DOMAIN_CHARACTER_REFUSED", "names"),
+    ]
+    assert refusals[0].metadata["characters"] == "а (U+0430), p (U+0070)"
+    assert dict(refusals[1].metadata) == {"name": "straße.hu", "character": "ß (U+00DF)", "tld": "hu"}
+
+
+# -- the operator
+
+
+OPERATOR = person(UUID(int=0), "operator")
+
+
+async def test_no_customer_reaches_the_operators_desk(desk: Desk) -> None:
+    every = holding_all_but(person(desk.account), "")
+    calls = {
+        "ListRegistries": op.ListRegistriesRequest(),
+        "ListTlds": op.ListTldsRequest(),
+        "SetTldRules": op.SetTldRulesRequest(tld="hu", rules=op.TldRules(sold=False)),
+        "SyncDomain": op.SyncDomainRequest(name="x.com"),
+        "RetryOrderItem": op.RetryOrderItemRequest(name="x.com"),
+        "FailOrderItem": op.FailOrderItemRequest(name="x.com", reason="so"),
+        "ShowDomain": op.ShowDomainRequest(name="x.com"),
+    }
+    assert {(await desk.service.refused(every, method, request)).reason for method, request in calls.items()} == {
+        "FORBIDDEN"
+    }
+
+
+async def test_the_operator_sees_the_registry_and_its_queue(desk: Desk) -> None:
+    await desk.poll()
+    [one] = (await desk.service.call(OPERATOR, "ListRegistries", op.ListRegistriesRequest())).registries
+    assert (one.state, one.queue_length) == (op.REGISTRY_STATE_UP, 0)
+    assert one.sessions >= 1
+    assert one.HasField("polled_at")
+    assert "hu" in one.tlds
+    desk.registry.fault("result", command="poll", code=2400)
+    await desk.poll()
+    [one] = (await desk.service.call(OPERATOR, "ListRegistries", op.ListRegistriesRequest())).registries
+    assert one.state == op.REGISTRY_STATE_AWAY
+    assert "2400" in one.failure
+    await desk.poll()
+
+
+async def test_rules_that_an_operator_changes_count_at_once_and_the_others_stay(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    domain = await desk.hold("szabaly.info", created=now - timedelta(days=10))
+    tlds = (await desk.service.call(OPERATOR, "ListTlds", op.ListTldsRequest())).tlds
+    [before] = [one.rules for one in tlds if one.tld == "info"]
+    rules = op.TldRules(
+        renew_grace_days=7,
+        idn_scripts=op.StringList(values=["Latin", "Greek"]),
+        locks=op.LockPeriodList(periods=[op.LockPeriod(kind="REGISTRATION", from_date="2020-01-01", days=5)]),
+    )
+    changed = await desk.service.call(OPERATOR, "SetTldRules", op.SetTldRulesRequest(tld="info", rules=rules))
+    assert (changed.tld.rules.renew_grace_days, changed.tld.rules.max_years) == (7, before.max_years)
+    assert [one.days for one in changed.tld.rules.locks.periods] == [5]
+    found = (await _permits(desk, domain))[str(domain)]
+    assert _blockers(found, "transferOut") == []
+    told = await desk.service.told(common_pb2.AuditRecorded, UUID(int=0))
+    assert [(event.action, event.subject_label) for event in told] == [("tld.rules_changed", ".info")]
+    again = await desk.service.call(OPERATOR, "SetTldRules", op.SetTldRulesRequest(tld="info", rules=rules))
+    assert again == changed
+    assert len(await desk.service.told(common_pb2.AuditRecorded, UUID(int=0))) == 1
+
+
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        (op.TldRules(max_years=11), "rules.max_years"),
+        (op.TldRules(min_years=6), "rules.max_years"),
+        (op.TldRules(required_contacts=op.StringList(values=["admin"])), "rules.required_contacts"),
+        (op.TldRules(local_presence=op.StringList(values=["hu"])), "rules.local_presence"),
+        (op.TldRules(idn_scripts=op.StringList(values=["Klingon"])), "rules.idn_scripts"),
+        (op.TldRules(confirmed_changes=op.StringList(values=["all"])), "rules.confirmed_changes"),
+        (
+            op.TldRules(locks=op.LockPeriodList(periods=[op.LockPeriod(kind="TRANSFER", from_date="2026-02-30")])),
+            "rules.locks.periods[0].from_date",
+        ),
+    ],
+)
+async def test_a_wrong_rule_is_named_and_nothing_is_written(desk: Desk, rules: op.TldRules, field: str) -> None:
+    before = await desk.service.call(OPERATOR, "ListTlds", op.ListTldsRequest())
+    refused = await desk.service.refused(OPERATOR, "SetTldRules", op.SetTldRulesRequest(tld="hu", rules=rules))
+    assert refused.fields == [field]
+    assert await desk.service.call(OPERATOR, "ListTlds", op.ListTldsRequest()) == before
+
+
+async def test_an_operator_syncs_a_domain_and_sees_its_whole_history(desk: Desk) -> None:
+    domain = await desk.hold("tortenet.com")
+    desk.happen("tortenet.com", "status", add=["serverHold"])
+    await desk.poll()
+    await desk.jobs_done()
+    desk.registry.seed("tortenet.com", expires="2031-05-06T07:08:09Z", nameservers=NS)
+    synced = await desk.service.call(OPERATOR, "SyncDomain", op.SyncDomainRequest(name="TORTENET.com"))
+    assert {one.field for one in synced.differences} == {"statuses", "expires_at"}
+    shown = await desk.service.call(OPERATOR, "ShowDomain", op.ShowDomainRequest(name="tortenet.com"))
+    [history] = shown.histories
+    assert (history.domain.id, history.account_id) == (str(domain), str(desk.account))
+    assert [one.kind for one in history.messages] == ["CHANGE"]
+    assert {(one.difference.field, one.cause) for one in history.drift} == {
+        ("statuses", "MESSAGE"),
+        ("statuses", "OPERATOR"),
+        ("expires_at", "OPERATOR"),
+    }
+    refused = await desk.service.refused(OPERATOR, "ShowDomain", op.ShowDomainRequest(name="sosem-volt.com"))
+    assert (refused.reason, refused.fields) == ("DOMAIN_NOT_FOUND", ["name"])
+
+
+async def _hanging(desk: Desk, name: str) -> UUID:
+    """A paid registration that the registry leaves without an answer; no worker looks at it again by itself."""
+    request = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=[name])
+    order = (await desk.service.call(person(desk.account, "domains.order"), "RegisterDomains", request)).order
+    domain_id = UUID(order.items[0].domain_id)
+    line = billing_pb2.InvoiceLine(subject_type="Domain", subject_id=str(domain_id))
+    invoice = billing_pb2.Invoice(id=str(uuid4()), lines=[line])
+    event = billing_events.InvoicePaid(invoice=invoice, account_id=str(desk.account), order_id=order.id)
+    await desk.service.hear(event, desk.account)
+
+    async def postponed() -> bool:
+        # Identity has told nothing of this account, so the job waits.
+        return bool(
+            await desk.service.db.fetchval(
+                "SELECT last_error <> '' AND leased_until IS NULL FROM jobs WHERE kind = 'register_domain' AND key = $1",
+                str(domain_id),
+            )
+        )
+
+    async with asyncio.timeout(10):
+        while not await postponed():
+            await asyncio.sleep(0.05)
+    await desk.service.db.execute("UPDATE jobs SET run_at = now() + interval '1 day' WHERE key = $1", str(domain_id))
+    return domain_id
+
+
+async def test_a_registration_that_hangs_is_ended_by_the_operator_and_told_to_billing_once(desk: Desk) -> None:
+    domain = await _hanging(desk, "beragadt.com")
+    request = op.FailOrderItemRequest(name="beragadt.com", reason="the holder's data never came")
+    await desk.service.call(OPERATOR, "FailOrderItem", request)
+    row = await desk.row(domain)
+    assert (row["state"], row["failure"]) == ("FAILED", "REGISTRATION_GIVEN_UP")
+    told = await desk.service.told(events_pb2.RegistrationFailed, desk.account)
+    assert [event.reason for event in told if event.domain_id == str(domain)] == ["REGISTRATION_GIVEN_UP"]
+    assert (await desk.service.refused(OPERATOR, "FailOrderItem", request)).reason == "DOMAIN_NOT_FOUND"
+    events = await desk.service.told(common_pb2.AuditRecorded, desk.account)
+    [event] = [event for event in events if event.action == "domain.registration_failed"]
+    assert event.actor.id == OPERATOR.id
+    assert "never came" in event.after_json
+
+
+async def test_a_registration_is_not_ended_while_the_registry_has_it_for_us(desk: Desk) -> None:
+    domain = await _hanging(desk, "megis-megvan.com")
+    desk.registry.seed("megis-megvan.com")
+    request = op.FailOrderItemRequest(name="megis-megvan.com", reason="so")
+    assert (await desk.service.refused(OPERATOR, "FailOrderItem", request)).reason == "ORDER_ITEM_AT_REGISTRY"
+    desk.registry.fault("result", command="domain:info", name="megis-megvan.com", code=2400)
+    assert (await desk.service.refused(OPERATOR, "FailOrderItem", request)).reason == "REGISTRY_UNAVAILABLE"
+    assert (await desk.row(domain))["state"] == "PENDING_REGISTRATION"
+    await desk.service.db.execute("UPDATE domains SET state = 'DELETED' WHERE id = $1", domain)
+
+
+async def test_a_registration_that_was_given_up_is_tried_again_for_the_operator(desk: Desk) -> None:
+    domain = await _hanging(desk, "ujra-probalt.com")
+    await desk.service.db.execute("UPDATE jobs SET state = 'dead', attempts = 50 WHERE key = $1", str(domain))
+    await desk.service.call(OPERATOR, "RetryOrderItem", op.RetryOrderItemRequest(name="ujra-probalt.com"))
+    attempts = await desk.service.db.fetchval("SELECT attempts FROM jobs WHERE key = $1", str(domain))
+    assert attempts <= 1
+    held = await desk.hold("nem-beragadt.com")
+    refused = await desk.service.refused(OPERATOR, "RetryOrderItem", op.RetryOrderItemRequest(name="nem-beragadt.com"))
+    assert refused.reason == "ORDER_ITEM_NOT_OPEN"
+    assert await desk.logged(held) == []
