@@ -169,6 +169,8 @@ class Stack:
             "EPP_REGISTRAR": "portico",
             "EPP_PASSWORD": self.parts.secrets.registrar("portico"),
             "EPP_CA_FILE": str(self.base / "registry" / "ca.pem"),
+            # The sandbox registry does not mind.
+            "EPP_POLL_SECONDS": "2",
             "POWERDNS_URL": self.parts.powerdns.url,
             "POWERDNS_API_KEY": self.parts.powerdns.api_key,
         }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.chassis.db import Database
 from services.chassis.run import serve
-from services.domains import settings
+from services.domains import messages, settings
 from services.domains.app import App
 from services.domains.epp import Registry
 from services.domains.events import CONSUMES
@@ -38,7 +38,7 @@ def main() -> None:
         migrations=Path(__file__).parent / "migrations",
         consumes=CONSUMES,
         job_handlers=JOBS,
-        periodic=PERIODIC,
+        periodic={**PERIODIC, "poll the registry": (conf.epp_poll_seconds, messages.poll)},
         close=App.close,
     )
 

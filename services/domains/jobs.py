@@ -9,7 +9,6 @@ from services.domains import (
     contacts,
     dnssec,
     locks,
-    messages,
     nameservers,
     registration,
     store,
@@ -99,7 +98,6 @@ JOBS: dict[str, Handler] = {
 PERIODIC: dict[str, Periodic] = {
     "report stuck domains": (300.0, report_stuck),
     "look at waiting contacts": (300.0, look_at_waiting_contacts),
-    "poll the registry": (15.0, messages.poll),
     "sync domains": (60.0, walk_domains),
     "see the dates of domains": (60.0, see_dates),
 }

@@ -16,6 +16,8 @@ class Settings:
     epp_registrar: str
     epp_password: str
     epp_ca_file: Path
+    #: Between two looks into the registry's message queue.
+    epp_poll_seconds: int
     powerdns_url: str
     powerdns_api_key: str
     nameservers: tuple[str, ...]
@@ -31,6 +33,7 @@ def read() -> Settings:
         epp_registrar=env.text("EPP_REGISTRAR"),
         epp_password=env.text("EPP_PASSWORD"),
         epp_ca_file=env.path("EPP_CA_FILE"),
+        epp_poll_seconds=env.integer("EPP_POLL_SECONDS", 15),
         powerdns_url=env.text("POWERDNS_URL"),
         powerdns_api_key=env.text("POWERDNS_API_KEY"),
         nameservers=tuple(host.strip() for host in env.text("NAMESERVERS").split(",")),
