@@ -164,6 +164,7 @@ class Stack:
 
     def _registrar_env(self) -> dict[str, str]:
         return {
+            "EPP_NAME": "sandbox",
             "EPP_HOST": "127.0.0.1",
             "EPP_PORT": str(self.port("registry")),
             "EPP_REGISTRAR": "portico",

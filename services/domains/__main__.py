@@ -25,6 +25,7 @@ def main() -> None:
                 registrar=conf.epp_registrar,
                 password=conf.epp_password,
                 ca_file=conf.epp_ca_file,
+                name=conf.epp_name,
             ),
             powerdns=PowerDns(conf.powerdns_url, conf.powerdns_api_key),
             nameservers=conf.nameservers,

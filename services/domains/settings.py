@@ -11,6 +11,8 @@ from services.chassis.run import ServiceSettings
 @dataclass(frozen=True)
 class Settings:
     service: ServiceSettings
+    #: What the registry's messages are kept under: it must stay, its host may change.
+    epp_name: str
     epp_host: str
     epp_port: int
     epp_registrar: str
@@ -28,6 +30,7 @@ def read() -> Settings:
     env = Env(os.environ)
     return Settings(
         service=ServiceSettings.read(env),
+        epp_name=env.text("EPP_NAME", env.text("EPP_HOST")),
         epp_host=env.text("EPP_HOST"),
         epp_port=env.integer("EPP_PORT", 700),
         epp_registrar=env.text("EPP_REGISTRAR"),

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.chassis import audit, jobs
+from services.chassis import jobs
 from services.chassis.actor import system
 from services.chassis.db import Queryable, Row, Tx
-from services.domains import intents, lifecycle, registry_store, standing, store
+from services.domains import changes, intents, lifecycle, registry_store, standing, store
 from services.domains.app import App
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
 
@@ -138,14 +138,8 @@ def _telling(statuses: list[str] | tuple[str, ...]) -> list[str]:
 
 async def _report(tx: Tx, domain: Row, differences: list[Difference], cause: str, settled: str, now: datetime) -> None:
     await registry_store.insert_drift(tx, domain["id"], differences, cause=cause, settled=settled, now=now)
-    await audit.record(
-        tx,
-        system("domains", domain["account_id"]),
-        "domain.registry_differed",
-        subject=("Domain", domain["id"], domain["unicode_name"]),
-        before={field: ours for field, ours, _ in differences},
-        after={field: theirs for field, _, theirs in differences},
-    )
+    before, after = ({one[0]: one[side] for one in differences} for side in (1, 2))
+    await changes.tell(tx, system("domains", domain["account_id"]), domain, "registry", before=before, after=after)
     log.warning(
         "a domain differed at its registry",
         extra={"domain": domain["name"], "cause": cause, "settled": settled, "fields": [one[0] for one in differences]},

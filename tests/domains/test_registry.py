@@ -17,6 +17,9 @@ from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2 as pb
 from portico.domains.v1 import domains_pb2_grpc, events_pb2, lifecycle_pb2, lifecycle_pb2_grpc, operator_pb2_grpc
 from portico.domains.v1 import operator_pb2 as op
+from portico.identity.v1 import events_pb2 as identity_events
+from portico.identity.v1 import identity_pb2
+from services.chassis import times
 from services.chassis.actor import Scope
 from services.chassis.db import Row
 from services.chassis.jobs import Worker
@@ -292,6 +295,33 @@ async def test_a_pending_lock_is_settled_when_the_registry_decides(desk: Desk) -
     assert await desk.drift(domain) == []
 
 
+async def test_pending_registrations_are_settled_when_the_registry_decides(desk: Desk) -> None:
+    account = uuid4()
+    saved = identity_pb2.Account(
+        id=str(account), name="Minta Kft.", email="a@minta.example", country="HU", city="Győr", street="Fő 1."
+    )
+    event = identity_events.AccountSaved(account=saved, occurred_at=times.to_pb(datetime.now(UTC)))
+    await desk.service.hear(event, account)
+    desk.registry.fault("pending", command="domain:create", name="dont-*.com", times=2)
+    names = ("dont-igen.com", "dont-nem.com")
+    domains = [await _order_and_pay(desk, account, name) for name in names]
+
+    async def pending() -> bool:
+        query = "SELECT count(*) FROM registry_intents WHERE domain_id = ANY($1) AND detail = 'pending'"
+        return bool(await desk.service.db.fetchval(query, domains) == 2)
+
+    async with asyncio.timeout(15):
+        while not await pending():
+            await asyncio.sleep(0.05)
+    for name, approve in zip(names, (True, False), strict=True):
+        desk.registry.control("POST", f"/pending/{name}/complete", {"approve": approve})
+    await desk.poll()
+    async with asyncio.timeout(10):  # the next look by the clock would come after 30 seconds
+        while {(await desk.row(domain))["state"] for domain in domains} != {"ACTIVE", "FAILED"}:
+            await asyncio.sleep(0.05)
+    assert [(await desk.row(domain))["state"] for domain in domains] == ["ACTIVE", "FAILED"]
+
+
 # -- the daily sync, and dates
 
 
@@ -314,7 +344,7 @@ async def test_the_walk_finds_what_no_message_told_and_reports_it(desk: Desk, ca
     assert [(one[0], *one[3:]) for one in await desk.drift(domain)] == [
         (field, "WALK", "TAKEN") for field in ("statuses", "expires_at", "nameservers")
     ]
-    assert await desk.logged(domain) == ["domain.registry_differed"]
+    assert await desk.logged(domain) == ["domain.registry_changed"]
     assert any("differed at its registry" in record.message for record in caplog.records)
 
 
@@ -555,15 +585,20 @@ async def test_an_operator_syncs_a_domain_and_sees_its_whole_history(desk: Desk)
     assert (refused.reason, refused.fields) == ("DOMAIN_NOT_FOUND", ["name"])
 
 
-async def _hanging(desk: Desk, name: str) -> UUID:
-    """A paid registration that the registry leaves without an answer; no worker looks at it again by itself."""
+async def _order_and_pay(desk: Desk, account: UUID, name: str) -> UUID:
     request = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=[name])
-    order = (await desk.service.call(person(desk.account, "domains.order"), "RegisterDomains", request)).order
+    order = (await desk.service.call(person(account, "domains.order"), "RegisterDomains", request)).order
     domain_id = UUID(order.items[0].domain_id)
     line = billing_pb2.InvoiceLine(subject_type="Domain", subject_id=str(domain_id))
     invoice = billing_pb2.Invoice(id=str(uuid4()), lines=[line])
-    event = billing_events.InvoicePaid(invoice=invoice, account_id=str(desk.account), order_id=order.id)
-    await desk.service.hear(event, desk.account)
+    event = billing_events.InvoicePaid(invoice=invoice, account_id=str(account), order_id=order.id)
+    await desk.service.hear(event, account)
+    return domain_id
+
+
+async def _hanging(desk: Desk, name: str) -> UUID:
+    """A paid registration that the registry leaves without an answer; no worker looks at it again by itself."""
+    domain_id = await _order_and_pay(desk, desk.account, name)
 
     async def postponed() -> bool:
         # Identity has told nothing of this account, so the job waits.

@@ -63,7 +63,10 @@ class Registry:
         server_name: str = "localhost",
         sessions: int = 4,
         timeout: float = 20.0,
+        name: str = "",
     ) -> None:
+        #: What it is called with us, wherever it is reached; its host without one.
+        self.name = name or host
         self._access = Access(host, port, registrar, password, ca_file, server_name, timeout)
         self._pool = Pool(self._access, sessions)
         # The message queue has a session of its own: customers' commands never wait for it, nor it for them.
@@ -88,11 +91,6 @@ class Registry:
         """Log out and close every session."""
         await self._pool.close()
         await self._mailbox.close()
-
-    @property
-    def name(self) -> str:
-        """Where it is, as what it told us is kept under."""
-        return self._access.host
 
     @property
     def sessions(self) -> int:

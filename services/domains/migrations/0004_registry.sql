@@ -58,10 +58,6 @@ ALTER TABLE domains
 -- The list filtered by one state, in its usual order.
 DROP INDEX domains_by_state;
 CREATE INDEX domains_by_state ON domains (account_id, state, name, id);
--- The search within an account: what others' domains are called costs it nothing.
-CREATE EXTENSION IF NOT EXISTS btree_gin;
-DROP INDEX domains_search;
-CREATE INDEX domains_search ON domains USING gin (account_id, (name || ' ' || unicode_name) gin_trgm_ops);
 CREATE INDEX domains_unsynced ON domains (synced_at)
     WHERE state IN ('ACTIVE', 'EXPIRED', 'REDEMPTION', 'PENDING_DELETE');
 CREATE INDEX domains_due ON domains (coalesce(due_at, expires_at))
