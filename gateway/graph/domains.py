@@ -306,7 +306,7 @@ async def register_domains(acting: Acting, input_: RegisterDomainsInput) -> Orde
 
 
 async def request_auth_code(acting: Acting, input_: RequestAuthCodeInput) -> AuthCodePayload:
-    """Asks for the code that moves a domain to another registrar; written to the event log."""
+    """Asks for the code that moves a domain to another registrar; logged. For a person who has just confirmed who they are."""
     id_ = read_id(input_.domain_id, "input.domainId", "Domain").key
     acting.require(Permission.DOMAINS_AUTHCODE, "Mutation.requestAuthCode", id_)
     request = domains_pb2.RequestAuthCodeRequest(domain_id=id_)
@@ -362,5 +362,5 @@ class DomainMutations:
         Permission.DOMAINS_ORDER, register_domains, RegisterDomainsInput, OrderPayload
     )
     request_auth_code: AuthCodePayload = mutation(
-        Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload
+        Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload, step_up=True
     )

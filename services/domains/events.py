@@ -6,7 +6,8 @@ from uuid import UUID
 from portico.billing.v1 import events_pb2 as billing_events
 from portico.identity.v1 import events_pb2 as identity_events
 from portico.identity.v1 import identity_pb2
-from services.chassis import times
+from services.chassis import audit, times
+from services.chassis.actor import system
 from services.chassis.consume import Consumer, Meta, on
 from services.chassis.db import Tx
 from services.chassis.operations import FAILED
@@ -25,6 +26,14 @@ async def order_rejected(tx: Tx, event: billing_events.OrderRejected, _meta: Met
     for row in await store.fail_order(tx, UUID(event.account_id), order_id, event.reason, now):
         await operations.finish(
             tx, row["operation_id"], FAILED, reason=event.reason, metadata={"name": row["unicode_name"]}
+        )
+        await audit.record(
+            tx,
+            system("domains", row["account_id"]),
+            "domain.registration_failed",
+            subject=("Domain", row["id"], row["unicode_name"]),
+            before={"state": "PENDING_PAYMENT"},
+            after={"state": "FAILED", "reason": event.reason},
         )
     await orders.complete(tx, order_id, now)
 

@@ -55,6 +55,14 @@ async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: date
     for row in await store.mark_paid(tx, account_id, domain_ids, now):
         await operations.step(tx, row["operation_id"], "payment", SUCCEEDED)
         await jobs.add(tx, KIND, {"domain_id": str(row["id"])}, key=str(row["id"]))
+        await audit.record(
+            tx,
+            system("domains", account_id),
+            "domain.registration_started",
+            subject=("Domain", row["id"], row["unicode_name"]),
+            before={"state": "PENDING_PAYMENT"},
+            after={"state": "PENDING_REGISTRATION"},
+        )
     # Money for a name that has ended goes back: billing credits a domain once, however often it hears of it.
     for row in await store.ended_orders(tx, account_id, domain_ids):
         await _tell_failed(tx, row, row["failure"], "paid after it had failed")
@@ -285,6 +293,7 @@ async def _fail(
             actor or system("domains", domain["account_id"]),
             "domain.registration_failed",
             subject=("Domain", domain["id"], domain["unicode_name"]),
+            before={"state": domain["state"]},
             after={"state": "FAILED", "reason": reason} | ({"why": detail} if actor else {}),
         )
         await _tell_failed(tx, domain, reason, detail)

@@ -139,7 +139,8 @@ def _telling(statuses: list[str] | tuple[str, ...]) -> list[str]:
 async def _report(tx: Tx, domain: Row, differences: list[Difference], cause: str, settled: str, now: datetime) -> None:
     await registry_store.insert_drift(tx, domain["id"], differences, cause=cause, settled=settled, now=now)
     before, after = ({one[0]: one[side] for one in differences} for side in (1, 2))
-    await changes.tell(tx, system("domains", domain["account_id"]), domain, "registry", before=before, after=after)
+    actor = system("domains", domain["account_id"])
+    await changes.tell(tx, actor, domain, "domain.registry_changed", before=before, after=after)
     log.warning(
         "a domain differed at its registry",
         extra={"domain": domain["name"], "cause": cause, "settled": settled, "fields": [one[0] for one in differences]},

@@ -107,7 +107,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
             refusals=ordered.refusals,
         )
 
-    @requires("domains.authcode")
+    @requires("domains.authcode", step_up=True)
     async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
         found = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id), call.now)
         answer = pb.RequestAuthCodeResponse(
