@@ -86,6 +86,7 @@ FORMATS: dict[str, Format] = {
     "permission": lambda at: GRAPH.permissions[(at.index - 1) % len(GRAPH.permissions)],
     "permissions": lambda at: GRAPH.permissions[(at.index - 1) % len(GRAPH.permissions)],
     "locale": lambda at: "en",
+    "category": lambda at: ("billing", "support", "service", "domain")[(at.index - 1) % 4],
     "json": lambda at: f'{{"canary": "{at.text}"}}',
     "on": lambda at: str((datetime(2100, 1, 1, tzinfo=UTC) + timedelta(days=at.number % 200_000)).date()),
     "id": lambda at: object_id(at.source.account, at.index),
