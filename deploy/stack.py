@@ -182,11 +182,14 @@ class Stack:
 
     def _registrar_env(self) -> dict[str, str]:
         return {
+            "EPP_NAME": "sandbox",
             "EPP_HOST": "127.0.0.1",
             "EPP_PORT": str(self.port("registry")),
             "EPP_REGISTRAR": "portico",
             "EPP_PASSWORD": self.parts.secrets.registrar("portico"),
             "EPP_CA_FILE": str(self.base / "registry" / "ca.pem"),
+            # The sandbox registry does not mind.
+            "EPP_POLL_SECONDS": "2",
             "POWERDNS_URL": self.parts.powerdns.url,
             "POWERDNS_API_KEY": self.parts.powerdns.api_key,
         }

@@ -9,7 +9,7 @@ import grpc
 import psutil
 import uvloop
 
-from deploy.bench import events, load, per_document, target, zones
+from deploy.bench import domains, events, load, per_document, target, zones
 from deploy.bench.documents import DASHBOARD, DOMAIN_PAGE
 from deploy.bench.events import Outcome
 from deploy.bench.fanout import Fanout
@@ -45,6 +45,7 @@ async def _bench(where: Target) -> bool:
     equal = await _per_document(where)
     await _against_fanout(where)
     await _zone_changes(where)
+    await _domain_lists(where)
     _tell_events(await events.measure(where.databases["domains"], where.databases["identity"]))
     print(f"\nMeasured in {time.monotonic() - began:.0f} s.")
     return equal
@@ -136,6 +137,19 @@ async def _zone_changes(where: Target) -> None:
     ):
         print(f"  {what:<32} {small:>11,.1f} {large:>13,.1f} {large / small:>7.2f}")
     print(f"  importing {zones.LARGE_ZONE:,} record sets, until served: {imported:.1f} s; taken back afterwards\n")
+
+
+# -- lists of domains
+
+
+async def _domain_lists(where: Target) -> None:
+    outcomes, made = await domains.measure(where.databases["domains"])
+    print(
+        f"Domains of an account, p50 ms         {domains.FEW:>9,} {domains.MANY:>13,}   ratio    (flat: at most 1.30)"
+    )
+    for one in outcomes:
+        print(f"  {one.what:<32} {one.few:>11,.2f} {one.many:>13,.2f} {one.many / one.few:>7.2f}")
+    print(f"  on a table of the bench's own, made in {made:.0f} s and dropped\n")
 
 
 # -- events

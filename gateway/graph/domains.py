@@ -7,13 +7,14 @@ import strawberry
 
 from gateway.access import PUBLIC, Permission, access, field, needs
 from gateway.context import Acting, at_most, global_id, page_request, read_id
-from gateway.graph import dns, prices, registry_contacts
+from gateway.graph import dns, lifecycle, prices, registry_contacts
 from gateway.graph.common import (
     Connection,
     DateTime,
     DomainName,
     Money,
     Node,
+    Permit,
     UserError,
     connection,
     enum_map,
@@ -110,6 +111,47 @@ class Domain(Node):
     async def resolve_contacts(self) -> registry_contacts.DomainContacts | None:
         return await registry_contacts.load(self.acting, self.resource)
 
+    async def resolve_permits(self) -> list[Permit]:
+        return await lifecycle.permits(self.acting, self.resource, self.unicode_name)
+
+    async def resolve_renewable_until(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "renewable_until")
+
+    async def resolve_restorable_until(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "restorable_until")
+
+    async def resolve_deletes_at(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "deletes_at")
+
+    async def resolve_transfer_locked_until(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "transfer_locked_until")
+
+    permits: list[Permit] = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_permits,
+        description="What can be done with it now: renew, transferOut, requestAuthCode, setNameservers, updateContacts, "
+        "changeRegistrant, lock, unlock, setDnssec, restore; and what stands in the way.",
+    )
+    renewable_until: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_renewable_until,
+        description="The last moment for a renewal at the usual price.",
+    )
+    restorable_until: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_restorable_until,
+        description="The last moment for a restore; set while it can be restored.",
+    )
+    deletes_at: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_deletes_at,
+        description="When the name will be free again, if nothing is done; set once it has expired.",
+    )
+    transfer_locked_until: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_transfer_locked_until,
+        description="It cannot go to another registrar before; null when no such period is running.",
+    )
     contacts: registry_contacts.DomainContacts | None = field(
         needs(Permission.DOMAINS_READ),
         resolve_contacts,
@@ -286,7 +328,8 @@ class DomainAvailability:
     unicode_name: str | None
     available: bool
     reason: str | None = strawberry.field(
-        description="Why not: DOMAIN_TAKEN, DOMAIN_INVALID, TLD_NOT_SOLD, REGISTRY_UNAVAILABLE."
+        description="Why not: DOMAIN_TAKEN, DOMAIN_INVALID, DOMAIN_MIXED_SCRIPT, DOMAIN_CHARACTER_REFUSED, TLD_NOT_SOLD, "
+        "REGISTRY_UNAVAILABLE."
     )
 
     async def resolve_price(self) -> Money | None:

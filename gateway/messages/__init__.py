@@ -12,6 +12,7 @@ from gateway.messages import (
     factors,
     general,
     identity,
+    lifecycle,
     management,
     notifications,
     operator,
@@ -24,6 +25,7 @@ LOCALES = ("hu", "en")
 _AREAS = (
     general,
     domains,
+    lifecycle,
     management,
     zones,
     billing,

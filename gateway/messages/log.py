@@ -109,6 +109,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "A domain regisztrációja nem sikerült: {subject}",
         "The registration of the domain {subject} failed",
     ),
+    "domain.registration_retried": (
+        "{actor} újra megkísérelte a domain regisztrációját: {subject}",
+        "{actor} had the registration of the domain {subject} tried again",
+    ),
+    "domain.registry_changed": (
+        "A nyilvántartó adatai eltértek, és átvettük őket: {subject}",
+        "The registry's data of {subject} differed, and were taken over",
+    ),
+    "domain.state_changed": (
+        "A domain állapota mostantól {state}: {subject}",
+        "The state of the domain {subject} is now {state}",
+    ),
+    "domain.transfer_away": (
+        "Másik regisztrátorhoz átregisztrálás: {subject} ({status}, {registrar})",
+        "Transfer of {subject} to another registrar: {status} ({registrar})",
+    ),
     "domain.registration_ordered": ("{actor} domaint rendelt: {subject}", "{actor} ordered the domain {subject}"),
     "domain.registration_started": (
         "A domain díja megérkezett, a regisztrációja elindult: {subject}",
@@ -240,6 +256,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "user.vpn_password_removed": ("{actor} törölte a VPN-jelszavát", "{actor} removed the VPN password"),
     "user.vpn_password_set": ("{actor} beállította a VPN-jelszavát", "{actor} set the VPN password"),
+    "tld.rules_changed": (
+        "{actor} módosította a végződés szabályait: {subject}",
+        "{actor} changed the rules of {subject}",
+    ),
     "zone.changed": (
         "{actor} módosította a DNS-zónát: {subject} (új: {added}, módosult: {changed}, törölt: {removed})",
         "{actor} changed the DNS zone {subject} (new: {added}, changed: {changed}, removed: {removed})",

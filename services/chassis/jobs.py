@@ -112,6 +112,29 @@ async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> 
     )
 
 
+async def take(q: Queryable, kind: str, key: str, seconds: float = 60.0) -> LeasedJob | None:
+    """The job as a worker has it, for somebody who settles it by hand within some seconds; also one that was given up.
+    None while a worker has it, or when it has ended."""
+    row = await q.fetchrow(
+        """UPDATE jobs SET state = 'ready', leased_until = now() + make_interval(secs => $3), fence = fence + 1
+           WHERE kind = $1 AND key = $2 AND state <> 'done' AND (leased_until IS NULL OR leased_until < now())
+           RETURNING id, kind, payload, attempts, fence""",
+        kind,
+        key,
+        seconds,
+    )
+    return LeasedJob(row["id"], row["kind"], row["payload"], row["attempts"], row["fence"]) if row else None
+
+
+async def give_back(q: Queryable, job: LeasedJob) -> None:
+    """A job that was taken by hand goes to the workers again, at once."""
+    await q.execute(
+        "UPDATE jobs SET leased_until = NULL, run_at = now() WHERE id = $1 AND fence = $2 AND state = 'ready'",
+        job.id,
+        job.fence,
+    )
+
+
 async def bury(tx: Tx, kind: str, payload: dict[str, Any], *, key: str, attempts: int, cause: str) -> bool:
     """Adds a job that is given up already; one of the kind and key that had been done is given up anew. False while there
     is one that is still to be tried, or just being tried."""

@@ -4,7 +4,18 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.jobs import Handler, LeasedJob, Periodic
-from services.domains import auth_codes, contacts, dnssec, locks, nameservers, registration, store, transforms, zones
+from services.domains import (
+    auth_codes,
+    contacts,
+    dnssec,
+    locks,
+    nameservers,
+    registration,
+    store,
+    sync,
+    transforms,
+    zones,
+)
 from services.domains.app import App
 
 log = logging.getLogger(__name__)
@@ -33,6 +44,18 @@ async def sign_zone(job: LeasedJob, app: App) -> None:
 
 async def unsign_zone(job: LeasedJob, app: App) -> None:
     await dnssec.unsign(job, app, datetime.now(UTC))
+
+
+async def sync_domain(job: LeasedJob, app: App) -> None:
+    await sync.run(job, app, datetime.now(UTC))
+
+
+async def walk_domains(app: App) -> None:
+    await sync.walk(app, datetime.now(UTC))
+
+
+async def see_dates(app: App) -> None:
+    await sync.see_dates(app, datetime.now(UTC))
 
 
 async def look_at_waiting_contacts(app: App) -> None:
@@ -70,8 +93,11 @@ JOBS: dict[str, Handler] = {
     contacts.FETCH: fetch_contacts,
     dnssec.SIGN: sign_zone,
     dnssec.UNSIGN: unsign_zone,
+    sync.KIND: sync_domain,
 }
 PERIODIC: dict[str, Periodic] = {
     "report stuck domains": (300.0, report_stuck),
     "look at waiting contacts": (300.0, look_at_waiting_contacts),
+    "sync domains": (60.0, walk_domains),
+    "see the dates of domains": (60.0, see_dates),
 }

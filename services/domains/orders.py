@@ -17,7 +17,7 @@ from services.chassis.operations import WAITING
 from services.domains import store
 from services.domains.app import App, operations
 from services.domains.epp import EppRefused, EppUnavailable, EppUnknown
-from services.domains.names import DomainInvalid, Name, parse
+from services.domains.names import DomainInvalid, Name, parse, refused_character
 
 REGISTRATION = "DOMAIN_REGISTRATION"
 STEPS = ["payment", "registry_create", "zone"]
@@ -66,12 +66,18 @@ async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, Doma
         except DomainInvalid as error:
             found.append((None, error))
             continue
-        unsold = TldNotSold(f".{name.tld} is not sold here", name=name.unicode, tld=name.tld)
-        found.append((name, None if name.tld in sold else unsold))
+        found.append((name, _sold(name, sold)))
     asked = [name for name, problem in found if name is not None and problem is None]
     owned = await store.live_owners(app.db, [name.ascii for name in asked])
     free = await _free_at_registry(app, [name.ascii for name in asked if name.ascii not in owned])
     return [(name, problem or _taken(name, owned, free)) if name else (None, problem) for name, problem in found]
+
+
+def _sold(name: Name, sold: dict[str, Row]) -> DomainError | None:
+    tld = sold.get(name.tld)
+    if tld is None:
+        return TldNotSold(f".{name.tld} is not sold here", name=name.unicode, tld=name.tld)
+    return refused_character(name, tld["idn_scripts"], tld["idn_characters"])
 
 
 def _taken(name: Name, owned: dict[str, UUID], free: set[str]) -> DomainError | None:

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from portico.domains.v1 import events_pb2
 from services.chassis import audit, jobs, outbox, times
-from services.chassis.actor import system
-from services.chassis.db import Database, Row, Tx
+from services.chassis.actor import Actor, system
+from services.chassis.db import Database, Queryable, Row, Tx
+from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
 from services.domains import contacts, intents, orders, store, zones
 from services.domains.app import App, operations
@@ -19,6 +20,7 @@ from services.domains.epp import ContactData, DomainInfo, EppRefused, EppServerF
 log = logging.getLogger(__name__)
 KIND = "register_domain"
 _REFUSED = "REGISTRY_REFUSED"
+GIVEN_UP = "REGISTRATION_GIVEN_UP"
 _BILLING_FAILURE = 2104
 _NOT_AUTHORIZED = 2201
 _OBJECT_EXISTS = 2302
@@ -30,6 +32,22 @@ _PENDING_SECONDS_MOST = 3600.0
 _EXISTS_ATTEMPTS = 8
 #: How far our clock and a registry's may be apart.
 _CLOCKS_APART = timedelta(hours=1)
+
+
+class OrderItemNotOpen(DomainError):
+    """It waits for no registry: not paid yet, or at its end."""
+
+    reason = "ORDER_ITEM_NOT_OPEN"
+
+
+class OrderItemBusy(DomainError):
+    reason = "ORDER_ITEM_BUSY"
+
+
+class OrderItemAtRegistry(DomainError):
+    """The name is registered for us, so it cannot have failed: try it again, and it succeeds."""
+
+    reason = "ORDER_ITEM_AT_REGISTRY"
 
 
 async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: datetime) -> None:
@@ -53,6 +71,47 @@ async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: date
 async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
     """Somebody's money is in these names: their jobs are never given up for good."""
     await jobs.revive(db, KIND, [str(domain_id) for domain_id in domain_ids])
+
+
+async def wake(q: Queryable, domain_id: UUID) -> None:
+    """The registry has told of a registration that it had left pending: its job looks now."""
+    await q.execute(
+        "UPDATE jobs SET run_at = now() WHERE kind = $1 AND key = $2 AND state = 'ready'", KIND, str(domain_id)
+    )
+
+
+async def retry(db: Database, domain: Row, actor: Actor) -> None:
+    """For an operator: a registration that hangs is tried at once. OrderItemNotOpen."""
+    _open(domain)
+    async with db.transaction() as tx:
+        await jobs.revive(tx, KIND, [str(domain["id"])])
+        await wake(tx, domain["id"])
+        subject = ("Domain", domain["id"], domain["unicode_name"])
+        await audit.record(tx, actor, "domain.registration_retried", subject=subject)
+
+
+async def give_up(app: App, domain: Row, actor: Actor, why: str, now: datetime) -> None:
+    """For an operator: a registration that hangs has failed, and billing credits it. Never while it may still succeed:
+    the registry must say that it has no such name of ours. OrderItemNotOpen, OrderItemBusy, OrderItemAtRegistry."""
+    _open(domain)
+    job = await jobs.take(app.db, KIND, str(domain["id"]))
+    if job is None:
+        raise OrderItemBusy("it is being worked on at this moment", name=domain["unicode_name"])
+    try:
+        intent = await intents.open_of(app.db, domain["id"])
+        info = await app.registry.info(domain["name"])
+        if info is not None and info.cl_id == app.registry.registrar:
+            raise OrderItemAtRegistry("the registry has it for us", name=domain["unicode_name"])
+        await _fail(job, app, domain, intent, GIVEN_UP, why, now, actor)
+    except (EppUnavailable, EppUnknown, EppRefused) as error:
+        raise orders.RegistryUnavailable(f"the registry does not answer: {error}") from error
+    finally:
+        await jobs.give_back(app.db, job)
+
+
+def _open(domain: Row) -> None:
+    if domain["state"] != "PENDING_REGISTRATION":
+        raise OrderItemNotOpen(f"it is {domain['state']}", name=domain["unicode_name"], state=domain["state"])
 
 
 async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
@@ -212,7 +271,14 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
 
 
 async def _fail(
-    job: jobs.LeasedJob, app: App, domain: Row, intent: Row | None, reason: str, detail: str, now: datetime
+    job: jobs.LeasedJob,
+    app: App,
+    domain: Row,
+    intent: Row | None,
+    reason: str,
+    detail: str,
+    now: datetime,
+    actor: Actor | None = None,
 ) -> None:
     log.warning("a registration failed", extra={"domain": domain["name"], "reason": reason, "detail": detail})
     async with job.finishing(app.db) as tx:
@@ -224,11 +290,11 @@ async def _fail(
         )
         await audit.record(
             tx,
-            system("domains", domain["account_id"]),
+            actor or system("domains", domain["account_id"]),
             "domain.registration_failed",
             subject=("Domain", domain["id"], domain["unicode_name"]),
             before={"state": domain["state"]},
-            after={"state": "FAILED", "reason": reason},
+            after={"state": "FAILED", "reason": reason} | ({"why": detail} if actor else {}),
         )
         await _tell_failed(tx, domain, reason, detail)
         await orders.complete(tx, domain["order_id"], now)

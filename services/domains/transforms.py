@@ -17,7 +17,7 @@ from services.chassis import jobs
 from services.chassis.actor import Actor
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import intents, store
+from services.domains import intents, standing, store
 from services.domains.app import App, operations
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
 
@@ -281,7 +281,7 @@ async def _succeed(job: jobs.LeasedJob, task: Task, command: Command, info: Doma
     async with job.finishing(task.app.db) as tx:
         await _settled(tx, task, command, intents.DONE)
         if info is not None:
-            await store.keep_statuses(tx, task.domain["id"], [*info.statuses, *info.rgp_statuses])
+            await standing.take(tx, task.domain, info, task.now)
         await _step(tx, task, command, SUCCEEDED)
         await command.succeed(tx, task, info)
         if task.operation_id is not None and command.ends_operation:

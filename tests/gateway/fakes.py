@@ -12,7 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, domains_pb2_grpc, management_pb2, management_pb2_grpc
+from portico.domains.v1 import (
+    domains_pb2,
+    domains_pb2_grpc,
+    lifecycle_pb2,
+    lifecycle_pb2_grpc,
+    management_pb2,
+    management_pb2_grpc,
+)
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
 from portico.identity.v1 import (
     accounts_pb2,
@@ -784,6 +791,24 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
         return domains_pb2.BatchGetOperationsResponse(operations=[o for o in found if o.id in set(request.ids)])
 
 
+class Lifecycle(Fake, lifecycle_pb2_grpc.LifecycleServiceServicer):
+    """Every domain can be renewed; it is locked for a while after its registration."""
+
+    async def BatchGetLifecycles(self, request: Any, context: Any) -> Any:
+        found = self.world.domains.get(await self.enter(request, context, "BatchGetLifecycles"), [])
+        lifecycles = []
+        for one in found:
+            if one.id in set(request.domain_ids):
+                made = lifecycle_pb2.DomainLifecycle(domain_id=one.id)
+                made.permits.add(action="renew")
+                blockers = made.permits.add(action="transferOut").blockers
+                blockers.add(code="TRANSFER_LOCK_PERIOD").until.FromJsonString("2026-07-01T00:00:00Z")
+                blockers.add(code="DOMAIN_LOCKED", resolved_by="setDomainLock")
+                made.transfer_locked_until.FromJsonString("2026-07-01T00:00:00Z")
+                lifecycles.append(made)
+        return lifecycle_pb2.BatchGetLifecyclesResponse(lifecycles=lifecycles)
+
+
 class Hosting(Fake, hosting_pb2_grpc.HostingServiceServicer):
     async def GetDashboard(self, request: Any, context: Any) -> Any:
         found = self.world.services.get(await self.enter(request, context, "GetDashboard"), [])
@@ -916,6 +941,7 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
         "domains": [
             (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
             (management_pb2_grpc.add_ManagementServiceServicer_to_server, Management),
+            (lifecycle_pb2_grpc.add_LifecycleServiceServicer_to_server, Lifecycle),
         ],
         "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
         "billing": [(billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing)],

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lxml import etree
 
-from deploy.sandbox.registry import objects, transfers, wire
+from deploy.sandbox.registry import happenings, objects, transfers, wire
 from deploy.sandbox.registry.names import later
 from deploy.sandbox.registry.server import Server, shown
 from deploy.sandbox.registry.store import Domain, at, iso
@@ -23,7 +23,7 @@ SOMEBODY = {"name": "Seeded contact", "city": "Budapest", "country": "HU", "emai
 class Control:
     """POST, GET, DELETE /faults; GET, PUT, DELETE /domains/{name}; GET, PUT /contacts/{id}; GET /hosts/{name};
     GET /emails/{domain}; POST /seed; GET, DELETE /log; POST /pending/{name}/complete, /pending-contacts/{id}/complete;
-    POST /transfers/{name}; POST /disconnect; GET /health."""
+    POST /transfers/{name}; POST /happenings/{name} (see happenings.py), /messages; POST /disconnect; GET /health."""
 
     def __init__(self, server: Server) -> None:
         self._registry = server
@@ -126,6 +126,12 @@ class Control:
                 return 200, shown(registry, name) or {}
             case "POST", ["transfers", name]:
                 return 200, self._transfer(name.lower(), approve=bool(body.get("approve", True)))
+            case "POST", ["happenings", name]:
+                happenings.happen(registry.engine, name.lower(), str(body.get("what")), body)
+                return 200, shown(registry, name) or {}
+            case "POST", ["messages"]:
+                registry.engine.tell(str(body.get("registrar", "portico")), str(body["text"]))
+                return 200, {}
         return 404, {"error": f"{method} /{'/'.join(path)}"}
 
     def _transfer(self, name: str, *, approve: bool) -> Any:

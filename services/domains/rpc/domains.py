@@ -33,7 +33,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         return pb.GetDashboardResponse(
             domains=map(to_pb, newest),
             expiring=map(to_pb, expiring),
-            counts=[pb.DomainCount(state=_state(row["state"]), count=row["count"]) for row in counts],
+            counts=[pb.DomainCount(state=state_to_pb(row["state"]), count=row["count"]) for row in counts],
         )
 
     @requires("domains.read")
@@ -173,7 +173,7 @@ def _ids(texts: Sequence[str]) -> list[UUID]:
     return [UUID(text) for text in texts]
 
 
-def _state(name: str) -> pb.DomainState.ValueType:
+def state_to_pb(name: str) -> pb.DomainState.ValueType:
     return pb.DomainState.Value(f"DOMAIN_STATE_{name}")
 
 
@@ -182,7 +182,7 @@ def to_pb(row: Row) -> pb.Domain:
         id=str(row["id"]),
         name=row["name"],
         unicode_name=row["unicode_name"],
-        state=_state(row["state"]),
+        state=state_to_pb(row["state"]),
         statuses=row["statuses"],
         registered_at=times.to_pb(row["registered_at"]),
         expires_at=times.to_pb(row["expires_at"]),

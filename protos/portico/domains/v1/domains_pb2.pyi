@@ -434,7 +434,9 @@ class Availability(_message.Message):
     unicode_name: _builtins.str
     available: _builtins.bool
     reason: _builtins.str
-    """Why not: DOMAIN_TAKEN, DOMAIN_INVALID, TLD_NOT_SOLD, REGISTRY_UNAVAILABLE; empty when available."""
+    """Why not: DOMAIN_TAKEN, DOMAIN_INVALID, DOMAIN_MIXED_SCRIPT, DOMAIN_CHARACTER_REFUSED, TLD_NOT_SOLD,
+    REGISTRY_UNAVAILABLE; empty when available.
+    """
     tld: _builtins.str
     def __init__(
         self,

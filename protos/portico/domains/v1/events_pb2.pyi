@@ -270,7 +270,9 @@ class DomainChanged(_message.Message):
     name: _builtins.str
     unicode_name: _builtins.str
     what: _builtins.str
-    """"nameservers", "lock", "contacts", "auto_renew", "dnssec"."""
+    """"nameservers", "lock", "contacts", "auto_renew", "dnssec", "state"; "registry": it differed there, and ours
+    followed.
+    """
     @_builtins.property
     def actor(self) -> _common_pb2.ActorRef: ...
     @_builtins.property
