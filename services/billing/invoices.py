@@ -19,6 +19,7 @@ from services.chassis.pages import Page
 
 PROFORMA, INVOICE, STORNO = "PROFORMA", "INVOICE", "STORNO"
 OPEN, PARTIALLY_PAID, PAID, OVERDUE, REFUNDED = "OPEN", "PARTIALLY_PAID", "PAID", "OVERDUE", "REFUNDED"
+CANCELLED = "CANCELLED"
 
 
 class InvoiceNotFound(NotFound):
@@ -45,6 +46,7 @@ class Line:
     subject_type: str
     subject_id: UUID | None
     period_months: int
+    order_item_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class NewLine:
     period_months: int = 0
     quantity: int = 1
     reverses_line_id: UUID | None = None
+    order_item_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +124,18 @@ class Draft:
 
 
 def taxed(
-    description: str, net: int, rate_bp: int, *, subject_type: str, subject_id: UUID | None, period_months: int
+    description: str,
+    net: int,
+    rate_bp: int,
+    *,
+    subject_type: str,
+    subject_id: UUID | None,
+    period_months: int,
+    order_item_id: UUID | None = None,
 ) -> NewLine:
     """A line with its VAT, rounded per line."""
-    return NewLine(description, net, rate_bp, money.vat(net, rate_bp), subject_type, subject_id, period_months)
+    vat = money.vat(net, rate_bp)
+    return NewLine(description, net, rate_bp, vat, subject_type, subject_id, period_months, order_item_id=order_item_id)
 
 
 def draft_for(
@@ -171,6 +182,7 @@ async def issue(tx: Tx, seller: Seller, kind: str, drafts: Sequence[Draft], now:
                 "subject_id": _text(line.subject_id),
                 "period_months": line.period_months,
                 "reverses_line_id": _text(line.reverses_line_id),
+                "order_item_id": _text(line.order_item_id),
             }
             for place, draft in zip(numbered, drafts, strict=True)
             for position, line in enumerate(draft.lines, start=1)

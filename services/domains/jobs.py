@@ -4,7 +4,20 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.jobs import Handler, LeasedJob, Periodic
-from services.domains import auth_codes, contacts, dnssec, locks, nameservers, registration, store, transforms, zones
+from services.domains import (
+    auth_codes,
+    contacts,
+    dnssec,
+    locks,
+    nameservers,
+    registration,
+    renewals,
+    restores,
+    store,
+    transfers,
+    transforms,
+    zones,
+)
 from services.domains.app import App
 
 log = logging.getLogger(__name__)
@@ -39,6 +52,14 @@ async def look_at_waiting_contacts(app: App) -> None:
     await contacts.look_at_waiting(app, datetime.now(UTC))
 
 
+async def order_due_renewals(app: App) -> None:
+    await renewals.order_due(app, datetime.now(UTC))
+
+
+async def give_up_waiting_transfers(app: App) -> None:
+    await transfers.give_up_waiting(app, datetime.now(UTC))
+
+
 async def report_stuck(app: App) -> None:
     """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
     was given up is tried again."""
@@ -62,6 +83,9 @@ COMMANDS: dict[str, transforms.Command] = {
     **contacts.COMMANDS,
     **auth_codes.COMMANDS,
     **dnssec.COMMANDS,
+    **transfers.COMMANDS,
+    **renewals.COMMANDS,
+    **restores.COMMANDS,
 }
 JOBS: dict[str, Handler] = {
     registration.KIND: register_domain,
@@ -74,4 +98,6 @@ JOBS: dict[str, Handler] = {
 PERIODIC: dict[str, Periodic] = {
     "report stuck domains": (300.0, report_stuck),
     "look at waiting contacts": (300.0, look_at_waiting_contacts),
+    "order due renewals": (900.0, order_due_renewals),
+    "give up waiting transfers": (3600.0, give_up_waiting_transfers),
 }

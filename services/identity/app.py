@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from services.chassis.db import Database
+from services.chassis.sealing import Sealer
 from services.identity.credentials import ActorTokens
 from services.identity.emails import Post
 from services.identity.mailer import Mailer
 from services.identity.passwords import Hasher
-from services.identity.sealing import Sealer
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from services.chassis import jobs, outbox, times
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Database, Row, Tx
 from services.chassis.pages import Page
+from services.chassis.sealing import Sealer
 from services.identity import store
 from services.identity.letters import SECRET, Letter, render
 from services.identity.mailer import Mailer, Refused, Undelivered
-from services.identity.sealing import Sealer
 
 log = logging.getLogger(__name__)
 SEND = "send_email"

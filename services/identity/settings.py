@@ -7,7 +7,7 @@ from joserfc.jwk import OKPKey
 
 from services.chassis.config import ConfigError, Env
 from services.chassis.run import ServiceSettings
-from services.identity.sealing import Sealer
+from services.chassis.sealing import Sealer
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from portico.billing.v1 import events_pb2 as billing_events
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2 as pb
 from portico.domains.v1 import domains_pb2_grpc, events_pb2
+from services.chassis.sealing import Sealer
 from services.domains.app import App
 from services.domains.epp import Registry
 from services.domains.events import CONSUMES
@@ -41,7 +42,9 @@ async def domains(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             "domains",
             await database("domains"),
             run_dir,
-            make_app=lambda db: App(db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",)),
+            make_app=lambda db: App(
+                db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",), Sealer([bytes(32)])
+            ),
             register=register,
             make_stub=domains_pb2_grpc.DomainsServiceStub,
             consumes=CONSUMES,
@@ -78,7 +81,7 @@ async def test_each_wrong_name_of_an_order_is_refused_by_its_index_and_the_other
         7: "DOMAIN_INVALID",
         8: "DOMAIN_INVALID",
     }
-    [told] = await domains.told(events_pb2.RegistrationRequested, account)
+    [told] = await domains.told(events_pb2.OrderRequested, account)
     assert [item.name for item in told.items] == [good]
 
 
@@ -109,7 +112,7 @@ async def test_a_nameserver_that_is_no_host_name_is_refused_before_anything_is_o
     )
     refused = await domains.refused(person(account := uuid4(), *EVERY), "RegisterDomains", request)
     assert (refused.reason, refused.fields) == ("DOMAIN_INVALID", ["nameservers[1]"])
-    assert await domains.told(events_pb2.RegistrationRequested, account) == []
+    assert await domains.told(events_pb2.OrderRequested, account) == []
 
 
 async def test_an_order_of_ten_thousand_names_is_taken_within_the_gateways_patience(domains: Serving) -> None:
@@ -123,7 +126,7 @@ async def test_an_order_of_wrong_names_only_writes_nothing(domains: Serving) -> 
     account = uuid4()
     answer = await ordered(domains, account, "nincs-pont")
     assert not answer.HasField("order")
-    assert await domains.told(events_pb2.RegistrationRequested, account) == []
+    assert await domains.told(events_pb2.OrderRequested, account) == []
     assert await domains.db.fetchval("SELECT count(*) FROM orders WHERE account_id = $1", account) == 0
 
 
@@ -156,7 +159,7 @@ async def test_a_repeated_order_answers_the_first_and_another_under_the_same_key
     request = pb.RegisterDomainsRequest(request_id=key, names=[fresh()])
     refused = await domains.refused(person(account, *EVERY), "RegisterDomains", request)
     assert refused.reason == "IDEMPOTENCY_CONFLICT"
-    assert len(await domains.told(events_pb2.RegistrationRequested, account)) == 1
+    assert len(await domains.told(events_pb2.OrderRequested, account)) == 1
 
 
 def paid(account: UUID, order: pb.Order) -> billing_events.InvoicePaid:

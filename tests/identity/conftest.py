@@ -12,6 +12,7 @@ from joserfc.jwk import OKPKey
 
 from portico.identity.v1 import identity_pb2_grpc
 from services.chassis.actor import Actor, Grant, system
+from services.chassis.sealing import Sealer
 from services.identity import access, accounts, api_tokens, contacts, users
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
@@ -20,7 +21,6 @@ from services.identity.events import CONSUMES
 from services.identity.passwords import Hasher
 from services.identity.people import Profile
 from services.identity.rpc import register
-from services.identity.sealing import Sealer
 from tests.serving import Database, Serving, Stubs, serving
 
 SEALER = Sealer([bytes(32)])
