@@ -107,8 +107,9 @@ async def order_due(app: App, now: datetime) -> None:
     """The renewals that nobody has to ask for: one order for each account and day. A period is ordered so only once."""
     accounts = await app.db.fetch(
         f"""SELECT DISTINCT d.account_id FROM {_DUE}
-              AND NOT EXISTS (SELECT FROM orders o WHERE o.account_id = d.account_id AND o.automatic_on = $1::date)""",  # noqa: S608
+              AND NOT EXISTS (SELECT FROM orders o WHERE o.account_id = d.account_id AND o.automatic_on = $2)""",  # noqa: S608
         now,
+        now.date(),
     )
     for row in accounts:
         await _order_due_of(app, row["account_id"], now)
@@ -129,11 +130,12 @@ async def _order_due_of(app: App, account_id: UUID, now: datetime) -> None:
     async with app.db.transaction() as tx:
         order_id: UUID | None = await tx.fetchval(
             """INSERT INTO orders (account_id, actor, locale, created_at, automatic_on)
-               VALUES ($1, $2, coalesce((SELECT locale FROM registrants WHERE account_id = $1), 'hu'), $3, $3::date)
+               VALUES ($1, $2, coalesce((SELECT locale FROM registrants WHERE account_id = $1), 'hu'), $3, $4)
                ON CONFLICT DO NOTHING RETURNING id""",
             account_id,
             actor.ref_json(),
             now,
+            now.date(),
         )
         if order_id is None:
             return

@@ -162,8 +162,12 @@ async def test_a_repeated_order_answers_the_first_and_another_under_the_same_key
     assert len(await domains.told(events_pb2.OrderRequested, account)) == 1
 
 
-def paid(account: UUID, order: pb.Order) -> billing_events.InvoicePaid:
-    lines = [billing_pb2.InvoiceLine(subject_type="Domain", subject_id=item.domain_id) for item in order.items]
+async def paid(domains: Serving, account: UUID, order: pb.Order) -> billing_events.InvoicePaid:
+    items = await domains.db.fetch("SELECT id, domain_id FROM order_items WHERE order_id = $1", UUID(order.id))
+    lines = [
+        billing_pb2.InvoiceLine(subject_type="Domain", subject_id=str(i["domain_id"]), order_item_id=str(i["id"]))
+        for i in items
+    ]
     invoice = billing_pb2.Invoice(id=str(uuid4()), lines=lines)
     return billing_events.InvoicePaid(invoice=invoice, account_id=str(account), order_id=order.id)
 
@@ -171,8 +175,8 @@ def paid(account: UUID, order: pb.Order) -> billing_events.InvoicePaid:
 async def test_payment_of_an_order_starts_each_registration_once(domains: Serving) -> None:
     account = uuid4()
     answer = await ordered(domains, account, fresh(), fresh())
-    await domains.hear(paid(account, answer.order), account)
-    await domains.hear(paid(account, answer.order), account)
+    await domains.hear(await paid(domains, account, answer.order), account)
+    await domains.hear(await paid(domains, account, answer.order), account)
     ids = [item.domain_id for item in answer.order.items]
     jobs = "SELECT count(*) FROM jobs WHERE kind = 'register_domain' AND key = ANY($1)"
     assert await domains.db.fetchval(jobs, ids) == 2

@@ -28,7 +28,7 @@ ALTER TABLE credited_items RENAME COLUMN domain_id TO item_id;
 
 -- How long an order can be paid, in one row: until the due date, and how many days after that it is given up.
 CREATE TABLE order_terms (
-    only              boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one               boolean PRIMARY KEY DEFAULT true CHECK (one),
     due_days          int NOT NULL CHECK (due_days > 0),
     cancel_after_days int NOT NULL CHECK (cancel_after_days >= 0)
 );
