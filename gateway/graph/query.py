@@ -13,6 +13,7 @@ from gateway.graph.common import CurrencyCode, DomainName, Node
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.management import ManagementMutations
+from gateway.graph.orders import OrderMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -65,5 +66,5 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(DomainMutations, ManagementMutations, ZoneMutations, BillingMutations, ViewerMutations):
+class Mutation(OrderMutations, DomainMutations, ManagementMutations, ZoneMutations, BillingMutations, ViewerMutations):
     pass

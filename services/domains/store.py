@@ -10,7 +10,7 @@ from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
 from services.domains.names import Name
 
-_DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, years, statuses, registered_at,
+_DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, state_since, years, statuses, registered_at,
              expires_at, auto_renew, nameservers, glue, failure, created_at"""
 ENDED = ("DELETED", "TRANSFERRED_AWAY", "FAILED")
 LIVE = "(state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED'))"

@@ -14,7 +14,7 @@ from services.identity.letters import Letter
 
 log = logging.getLogger(__name__)
 #: Reasons for which an order ends before it is paid.
-_ENDED_UNPAID = frozenset({"PRICE_MISSING"})
+_ENDED_UNPAID = frozenset({"PRICE_MISSING", "ORDER_UNPAID"})
 
 
 async def audit_recorded(tx: Tx, event: common_pb2.AuditRecorded, meta: Meta, app: App) -> None:
@@ -35,6 +35,7 @@ async def order_completed(tx: Tx, event: events_pb2.OrderCompleted, meta: Meta, 
             "registered": outcome.registered,
             "expires_at": times.from_pb(outcome.expires_at) if outcome.HasField("expires_at") else None,
             "reason": outcome.reason,
+            "action": outcome.action or "REGISTER",
             "unpaid": outcome.reason in _ENDED_UNPAID,
         }
         for outcome in event.outcomes
