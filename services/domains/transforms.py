@@ -29,7 +29,7 @@ _NOT_AUTHORIZED = 2201
 #: Seconds before an unknown outcome is looked into.
 _SETTLE_SECONDS = 2.0
 #: Seconds between looks at a pending one: ever more, as it may take days.
-_PENDING_SECONDS = 30.0
+_PENDING_SECONDS = 5.0
 _PENDING_SECONDS_MOST = 3600.0
 
 
