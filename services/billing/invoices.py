@@ -110,7 +110,10 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A document to be issued. `paid_at` set: it is settled already, as a final invoice after a proforma is."""
+    """A document to be issued. `paid_at` set: it is settled already, as a final invoice after a proforma is.
+
+    `payable_until`: an order's proforma is cancelled after that day, unless somebody has paid.
+    """
 
     account_id: UUID
     buyer: dict[str, str]
@@ -121,6 +124,7 @@ class Draft:
     order_id: UUID | None = None
     replaces_id: UUID | None = None
     paid_at: datetime | None = None
+    payable_until: date | None = None
 
 
 def taxed(
@@ -139,7 +143,13 @@ def taxed(
 
 
 def draft_for(
-    buyer: Customer, lines: Sequence[NewLine], due_on: date, *, order_id: UUID | None = None, locale: str = ""
+    buyer: Customer,
+    lines: Sequence[NewLine],
+    due_on: date,
+    *,
+    order_id: UUID | None = None,
+    locale: str = "",
+    payable_until: date | None = None,
 ) -> Draft:
     """A draft in the customer's currency, and in its language unless `locale` says another."""
     return Draft(
@@ -150,6 +160,7 @@ def draft_for(
         due_on,
         tuple(lines),
         order_id=order_id,
+        payable_until=payable_until,
     )
 
 
@@ -221,6 +232,7 @@ def _document(
         "seller": seller.snapshot(),
         "buyer": draft.buyer,
         "created_at": now.isoformat(),
+        "payable_until": draft.payable_until.isoformat() if draft.payable_until else None,
     }
 
 

@@ -72,6 +72,7 @@ async def issue_many(
     due_days: int = DUE_DAYS,
     order_id: UUID | None = None,
     locale: str = "",
+    payable_until: date | None = None,
 ) -> list[Invoice]:
     """Issues a proforma for each batch of items, in a constant number of statements."""
     today = seller.today(now)
@@ -84,6 +85,7 @@ async def issue_many(
             today + timedelta(days=due_days),
             order_id=order_id,
             locale=locale,
+            payable_until=payable_until,
         )
         for items in batches
     ]
@@ -116,7 +118,7 @@ async def order(
 ) -> None:
     """The proforma of an order, once; or, when one of its items has no price, the news that it is rejected.
 
-    Due as the terms say, or on `pay_by` where paying later would be of no use.
+    Due as the terms say, or on `pay_by` where paying later would be of no use: then it lapses on the day after.
     """
     if await store.order_has_proforma(tx, order_id):
         return
@@ -127,10 +129,20 @@ async def order(
     except prices.PriceMissing as missing:
         await _reject(tx, account_id, order_id, missing.reason, missing.detail, now)
         return
-    due_days = int((await store.order_terms(tx))["due_days"])
-    if pay_by is not None:
-        due_days = max((pay_by - seller.today(now)).days, 0)
-    proforma = await issue(tx, seller, account_id, items, now, due_days=due_days, order_id=order_id, locale=locale)
+    terms, today = await store.order_terms(tx), seller.today(now)
+    due_days = terms["due_days"] if pay_by is None else max((pay_by - today).days, 0)
+    grace = terms["cancel_after_days"] if pay_by is None else 0
+    [proforma] = await issue_many(
+        tx,
+        seller,
+        account_id,
+        [items],
+        now,
+        due_days=due_days,
+        order_id=order_id,
+        locale=locale,
+        payable_until=today + timedelta(days=due_days + grace),
+    )
     await audit.record(
         tx,
         actor.system("billing", account_id),
@@ -165,9 +177,7 @@ async def cancel_unpaid(db: Database, seller: Seller, now: datetime) -> None:
     """Orders that were not paid within the terms are given up: their proformas are cancelled, whoever waits is told."""
     while True:
         async with db.transaction() as tx:
-            terms = await store.order_terms(tx)
-            due_before = seller.today(now) - timedelta(days=terms["cancel_after_days"])
-            cancelled = await store.cancel_unpaid(tx, due_before, _AT_ONCE)
+            cancelled = await store.cancel_unpaid(tx, seller.today(now), _AT_ONCE)
             for row in cancelled:
                 await audit.record(
                     tx,

@@ -91,7 +91,7 @@ async def take_numbers(tx: Tx, prefix: str, year: int, count: int) -> list[Row]:
 async def add_invoices(tx: Tx, documents: Sequence[Mapping[str, object]]) -> None:
     columns = """id, account_id, kind, series, year, serial, number, state, issued_on, due_on, currency, net_minor,
         vat_minor, gross_minor, line_count, paid_minor, paid_at, order_id, replaces_id, locale, seller, buyer,
-        created_at"""
+        created_at, payable_until"""
     await tx.execute(
         f"""INSERT INTO invoices ({columns})
             SELECT {columns} FROM jsonb_populate_recordset(NULL::invoices, $1::jsonb)""",  # noqa: S608
@@ -184,15 +184,16 @@ async def order_terms(q: Queryable) -> Row:
     return row
 
 
-async def cancel_unpaid(tx: Tx, due_before: date, limit: int) -> list[Row]:
+async def cancel_unpaid(tx: Tx, today: date, limit: int) -> list[Row]:
     """Proformas of orders of which nothing was paid are cancelled; those that somebody is paying just now are left."""
     return await tx.fetch(
         """UPDATE invoices SET state = 'CANCELLED'
            WHERE id = ANY(ARRAY(SELECT id FROM invoices
                                 WHERE state = 'OPEN' AND kind = 'PROFORMA' AND order_id IS NOT NULL AND due_on < $1
+                                  AND coalesce(payable_until, due_on + (SELECT cancel_after_days FROM order_terms)) < $1
                                 ORDER BY due_on LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED))
            RETURNING id, account_id, order_id, number""",
-        due_before,
+        today,
         limit,
     )
 

@@ -293,9 +293,10 @@ async def registrant(q: Queryable, account_id: UUID) -> Row | None:
 
 
 async def stuck(q: Queryable, before: datetime) -> list[Row]:
-    """Domains that have waited for a registry since before this time."""
+    """Domains that have waited for a registry since before this time; a registrar may take days to let one go."""
     return await q.fetch(
         """SELECT id, name, state, state_since FROM domains
-           WHERE state IN ('PENDING_REGISTRATION', 'PENDING_TRANSFER') AND state_since < $1 LIMIT 100""",
+           WHERE state = 'PENDING_REGISTRATION' AND state_since < $1
+              OR state = 'PENDING_TRANSFER' AND state_since < $1 - interval '20 days' LIMIT 100""",
         before,
     )

@@ -613,10 +613,10 @@ async def test_domains_that_renew_by_themselves_are_ordered_once_a_period_and_la
     [refusal] = (await desk.renew(account, first_id)).refusals
     assert refusal.reason == "RENEWAL_ALREADY_ORDERED"
     # Nobody pays.
-    await proformas.cancel_unpaid(desk.billing.db, SELLER, now + timedelta(days=33))
+    await proformas.cancel_unpaid(desk.billing.db, SELLER, now + timedelta(days=26))
     await desk.exchange(account)
     assert (await desk.item(first))["state"] == "ORDERED"
-    await proformas.cancel_unpaid(desk.billing.db, SELLER, now + timedelta(days=36))
+    await proformas.cancel_unpaid(desk.billing.db, SELLER, now + timedelta(days=29))
     await desk.exchange(account)
     assert (await desk.item(first))["failure"] == "ORDER_UNPAID"
     assert await desk.state(account, first) == "ACTIVE"

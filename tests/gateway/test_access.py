@@ -111,6 +111,11 @@ async def test_what_an_object_points_to_needs_its_own_permission(stand: Stand) -
     [
         ("registerDomains", ("RegisterDomainsInput", {"names": ["a.hu"], "idempotencyKey": "k" * 10})),
         ("requestAuthCode", ("RequestAuthCodeInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("transferDomains", ("TransferDomainsInput", {"csv": "a.hu;abcdef", "dryRun": True})),
+        ("retryTransfer", ("RetryTransferInput", {"domainId": gid("Domain", uid(10_001)), "authCode": "abcdef"})),
+        ("cancelTransfer", ("CancelTransferInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("renewDomains", ("RenewDomainsInput", {"domainIds": [], "idempotencyKey": "k" * 10})),
+        ("restoreDomain", ("RestoreDomainInput", {"domainId": gid("Domain", uid(10_001)), "idempotencyKey": "k" * 10})),
     ],
 )
 async def test_a_mutation_without_the_right_is_a_user_error_and_no_call(

@@ -34,5 +34,7 @@ CREATE TABLE order_terms (
 );
 INSERT INTO order_terms (due_days, cancel_after_days) VALUES (8, 7);
 
+-- After this day an unpaid proforma of an order is cancelled; older ones have none: the terms say it.
+ALTER TABLE invoices ADD COLUMN payable_until date CHECK (payable_until >= due_on);
 CREATE INDEX invoices_unpaid_orders ON invoices (due_on)
     WHERE state = 'OPEN' AND kind = 'PROFORMA' AND order_id IS NOT NULL;
