@@ -55,22 +55,24 @@ class Permission(Enum):
     name="access",
     description=(
         "What a field needs. permission: a grant in the account. self: a signed-in user, nothing more. "
-        "public: nothing of its own, the field that leads here decides."
+        "public: nothing of its own, the field that leads here decides. "
+        "stepUp: also that the person has just confirmed who it is; an API token never can."
     ),
 )
 class Access:
     permission: Permission | None = strawberry.UNSET
     self_: bool | None = strawberry.directive_field(name="self", default=strawberry.UNSET)
     public: bool | None = strawberry.UNSET
+    step_up: bool | None = strawberry.UNSET
 
 
 SELF = Access(self_=True)
 PUBLIC = Access(public=True)
 
 
-def needs(permission: Permission) -> Access:
+def needs(permission: Permission, *, step_up: bool = False) -> Access:
     """The declaration of a field that needs a permission."""
-    return Access(permission=permission)
+    return Access(permission=permission, step_up=True) if step_up else Access(permission=permission)
 
 
 def field(rule: Access, resolver: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -166,11 +168,35 @@ def _item_nullable(one: GraphQLField) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What the schema says of its fields: their access, and which of them can be denied to a contact."""
+
+    table: Table
+    deniable: frozenset[str]
+
+    @classmethod
+    def of(cls, schema: GraphQLSchema, table: Table) -> "Fields":
+        """Deniable is a nullable field with a permission of its own: without it the rest of the answer still stands."""
+        return cls(
+            table,
+            frozenset(
+                f"{type_.name}.{name}"
+                for type_ in schema.type_map.values()
+                if is_object_type(type_) and type_.name not in ROOTS
+                for name, one in type_.fields.items()
+                if not is_non_null_type(one.type) and (rule := table.get(f"{type_.name}.{name}")) and rule.permission
+            ),
+        )
+
+
 class Refusal(NamedTuple):
-    """Why a field is refused: the permission that is missing, or None when the field is denied to the contact."""
+    """Why a field is refused: the permission that is missing, or None when the field is denied to the contact. `lock` is
+    why the whole account is locked, where it is."""
 
     coordinate: str
     permission: Permission | None
+    lock: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -184,6 +210,8 @@ class Policy:
     """Coordinates that are refused wherever they appear."""
     limited: Mapping[str, frozenset[str]]
     """Coordinates whose permission is held for these resources only."""
+    lock: str = ""
+    """Why the account is locked: then nothing of it is allowed. Empty when it is not."""
 
     def allows(self, permission: Permission, resource: str | None = None) -> bool:
         """Whether the contact holds it: at all, or for a resource."""
@@ -192,8 +220,12 @@ class Policy:
         only = self.grants[permission]
         return resource is None or only is None or resource in only
 
+    def refusal(self, coordinate: str, permission: Permission) -> Refusal:
+        """That of a permission that is not held."""
+        return Refusal(coordinate, permission, self.lock)
 
-Key = tuple[frozenset[tuple[str, frozenset[str]]], frozenset[str]]
+
+Key = tuple[frozenset[tuple[str, frozenset[str]]], frozenset[str], str]
 
 
 class Policies:
@@ -204,22 +236,22 @@ class Policies:
         self._capacity = capacity
         self._made: dict[Key, Policy] = {}
 
-    def of(self, contact: identity_pb2.Contact, now: datetime | None = None) -> Policy:
-        """The policy of a contact; grants that have run out are left out."""
+    def of(self, contact: identity_pb2.Contact, lock: str = "", now: datetime | None = None) -> Policy:
+        """The policy of a contact; grants that have run out are left out, and all of them in a locked account."""
         at = (now or datetime.now(UTC)).timestamp()
         live = frozenset(
             (g.permission, frozenset(g.resources))
             for g in contact.grants
-            if not g.HasField("expires_at") or g.expires_at.seconds > at
+            if not lock and (not g.HasField("expires_at") or g.expires_at.seconds > at)
         )
-        key = (live, frozenset(contact.denied_fields))
+        key = (live, frozenset(contact.denied_fields), lock)
         policy = self._made.pop(key, None) or self._make(*key)
         self._made[key] = policy  # re-inserted: the dict's order is the order of use
         if len(self._made) > self._capacity:
             del self._made[next(iter(self._made))]
         return policy
 
-    def _make(self, live: frozenset[tuple[str, frozenset[str]]], denied: frozenset[str]) -> Policy:
+    def _make(self, live: frozenset[tuple[str, frozenset[str]]], denied: frozenset[str], lock: str) -> Policy:
         grants: dict[Permission, frozenset[str] | None] = {}
         known = {p.value: p for p in Permission}
         for name, resources in live:
@@ -228,14 +260,14 @@ class Policies:
                 continue
             before = grants.get(permission, frozenset())
             grants[permission] = None if not resources or before is None else before | resources
-        refused: dict[str, Refusal] = {c: Refusal(c, None) for c in denied}
+        refused: dict[str, Refusal] = {c: Refusal(c, None, lock) for c in denied}
         limited: dict[str, frozenset[str]] = {}
         for coordinate, rule in self.table.items():
             permission = rule.permission or None
             if permission is None or coordinate in refused:
                 continue
             if permission not in grants:
-                refused[coordinate] = Refusal(coordinate, permission)
+                refused[coordinate] = Refusal(coordinate, permission, lock)
             elif (only := grants[permission]) is not None:
                 limited[coordinate] = only
-        return Policy(grants, denied, refused, limited)
+        return Policy(grants, denied, refused, limited, lock)

@@ -11,8 +11,20 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from gateway import over_http
+from gateway.oauth import endpoints as oauth
 from gateway.over_websocket import Connection
-from gateway.pages import graphiql, sign_in
+from gateway.pages import (
+    confirm,
+    consent,
+    graphiql,
+    invitation,
+    notifications,
+    operator,
+    reset,
+    second_factor,
+    security,
+    sign_in,
+)
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
@@ -59,6 +71,7 @@ def create(settings: Settings) -> Starlette:
             yield
         finally:
             await gateway.hub.stop()
+            await gateway.oauth.close()
             await gateway.clients.close()
 
     def route(path: str, handler: Handler, *methods: str) -> Route:
@@ -78,7 +91,34 @@ def create(settings: Settings) -> Starlette:
             route("/healthz", healthz, "GET"),
             route("/readyz", readyz, "GET"),
             route("/sign-in", sign_in.sign_in, "GET", "POST"),
+            route("/sign-in/passkey", sign_in.passkey, "POST"),
+            route("/sign-in/passkey/options", sign_in.passkey_options, "POST"),
+            route("/sign-in/second-factor", second_factor.second_factor, "GET", "POST"),
+            route("/sign-in/second-factor/options", second_factor.second_factor_options, "POST"),
+            route("/sign-in/cancel", second_factor.cancel, "POST"),
+            route("/confirm", confirm.confirm, "GET", "POST"),
+            route("/confirm/options", confirm.confirm_options, "POST"),
+            route("/security", security.security, "GET"),
+            route("/security/totp", security.totp, "GET", "POST"),
+            route("/security/key", security.key, "POST"),
+            route("/security/key/options", security.key_options, "POST"),
+            route("/security/remove", security.remove, "POST"),
+            route("/security/recovery-codes", security.new_codes, "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
+            route("/notifications", notifications.notifications, "GET", "POST"),
+            route("/operator", operator.operator, "GET", "POST"),
+            route("/forgot", reset.forgot, "GET", "POST"),
+            route("/reset", reset.reset, "GET", "POST"),
+            route("/invitation", invitation.invitation, "GET", "POST"),
+            route("/.well-known/openid-configuration", oauth.metadata, "GET", "OPTIONS"),
+            route("/.well-known/oauth-authorization-server", oauth.metadata, "GET", "OPTIONS"),
+            route("/oauth/jwks", oauth.jwks, "GET", "OPTIONS"),
+            route("/oauth/authorize", consent.authorize, "GET", "POST"),
+            route("/oauth/consent", consent.consent, "GET", "POST"),
+            route("/oauth/token", oauth.token, "POST", "OPTIONS"),
+            route("/oauth/userinfo", oauth.userinfo, "GET", "POST", "OPTIONS"),
+            route("/oauth/revoke", oauth.revoke, "POST", "OPTIONS"),
+            route("/oauth/introspect", oauth.introspect, "POST"),
             route("/", home, "GET"),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],

@@ -13,7 +13,15 @@ from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
 from portico.domains.v1 import domains_pb2_grpc, management_pb2_grpc, orders_pb2_grpc, zones_pb2_grpc
 from portico.hosting.v1 import hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import (
+    accounts_pb2_grpc,
+    factors_pb2_grpc,
+    identity_pb2_grpc,
+    notifications_pb2_grpc,
+    oauth_pb2_grpc,
+    operator_pb2_grpc,
+    passwords_pb2_grpc,
+)
 from portico.tickets.v1 import tickets_pb2_grpc
 from services.chassis import telemetry
 
@@ -31,7 +39,7 @@ REQUEST_TIMEOUT = 12.0
 """Seconds for all the calls of one request."""
 RETRY_PAUSES = (0.05, 0.15, 0.4)
 
-_OPTIONS = [
+OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -46,6 +54,11 @@ class Clients:
 
     channels: Mapping[str, grpc.aio.Channel]
     identity: "identity_pb2_grpc.IdentityServiceAsyncStub"
+    factors: "factors_pb2_grpc.FactorsServiceAsyncStub"
+    operator: "operator_pb2_grpc.OperatorServiceAsyncStub"
+    accounts: "accounts_pb2_grpc.AccountsServiceAsyncStub"
+    passwords: "passwords_pb2_grpc.PasswordsServiceAsyncStub"
+    oauth: "oauth_pb2_grpc.OAuthServiceAsyncStub"
     domains: "domains_pb2_grpc.DomainsServiceAsyncStub"
     zones: "zones_pb2_grpc.ZonesServiceAsyncStub"
     management: "management_pb2_grpc.ManagementServiceAsyncStub"
@@ -53,14 +66,20 @@ class Clients:
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
     billing: "billing_pb2_grpc.BillingServiceAsyncStub"
     tickets: "tickets_pb2_grpc.TicketsServiceAsyncStub"
+    notifications: "notifications_pb2_grpc.NotificationsServiceAsyncStub"
 
     @classmethod
     def connect(cls, addresses: Mapping[str, str]) -> "Clients":
         """Channels connect on first use and again by themselves."""
-        channels = {name: grpc.aio.insecure_channel(address, options=_OPTIONS) for name, address in addresses.items()}
+        channels = {name: grpc.aio.insecure_channel(address, options=OPTIONS) for name, address in addresses.items()}
         return cls(
             channels,
             identity_pb2_grpc.IdentityServiceStub(channels["identity"]),
+            factors_pb2_grpc.FactorsServiceStub(channels["identity"]),
+            operator_pb2_grpc.OperatorServiceStub(channels["identity"]),
+            accounts_pb2_grpc.AccountsServiceStub(channels["identity"]),
+            passwords_pb2_grpc.PasswordsServiceStub(channels["identity"]),
+            oauth_pb2_grpc.OAuthServiceStub(channels["identity"]),
             domains_pb2_grpc.DomainsServiceStub(channels["domains"]),
             zones_pb2_grpc.ZonesServiceStub(channels["domains"]),
             management_pb2_grpc.ManagementServiceStub(channels["domains"]),
@@ -68,6 +87,7 @@ class Clients:
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),
             billing_pb2_grpc.BillingServiceStub(channels["billing"]),
             tickets_pb2_grpc.TicketsServiceStub(channels["tickets"]),
+            notifications_pb2_grpc.NotificationsServiceStub(channels["identity"]),
         )
 
     async def close(self) -> None:

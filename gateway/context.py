@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from gateway.access import Permission, Policy, Refusal
+from gateway.access import Fields, Permission, Policy, Refusal
 from gateway.clients import Calls, Clients
 from gateway.errors import Problem, forbidden
-from gateway.sessions import Member, Session
+from gateway.sessions import Member, Session, Sessions
 from portico.common.v1 import common_pb2
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Acting:
 
     request: "Request"
     member: Member
-    _once: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    _once: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     _loaders: dict[str, Loader] = field(default_factory=dict)
 
     @property
@@ -140,6 +140,11 @@ class Acting:
         # Shielded: one waiter's cancellation must not take the answer from the others.
         return cast(T, await asyncio.shield(task))
 
+    def note(self, key: str, value: Any) -> None:
+        """An answer that came another way, as with a mutation: `once` gives it from now on."""
+        self._once[key] = asyncio.get_running_loop().create_future()
+        self._once[key].set_result(value)
+
     def loader(self, name: str, fetch: Callable[[list[str]], Awaitable[Mapping[str, Any]]], most: int = 1000) -> Loader:
         loader = self._loaders.get(name)
         if loader is None:
@@ -151,7 +156,7 @@ class Acting:
         if (denied := self.policy.refused.get(coordinate)) is not None:
             raise forbidden(denied)
         if permission is not None and not self.policy.allows(permission, resource):
-            raise forbidden(Refusal(coordinate, permission))
+            raise forbidden(self.policy.refusal(coordinate, permission))
 
     async def node(self, ref: Ref) -> Any:
         """The object of a global id in this account, None when there is none. Raises FORBIDDEN for its type."""
@@ -159,7 +164,7 @@ class Acting:
         if kind is None:
             return None
         if kind.permission is not None and not self.policy.allows(kind.permission):
-            raise forbidden(Refusal(ref.type, kind.permission))
+            raise forbidden(self.policy.refusal(ref.type, kind.permission))
         return await kind.load(self, ref.key)
 
     async def related(self, type_: str, key: str) -> Any:
@@ -180,7 +185,9 @@ class Request:
 
     clients: Clients
     nodes: Mapping[str, NodeKind]
+    fields: Fields
     hub: "Hub"
+    sessions: Sessions
     session: Session
     locale: str
     ip: str
@@ -217,7 +224,9 @@ class Request:
             raise not_found(ref.type, id_)
         able = [a for a in self.actings() if kind.permission is None or a.policy.allows(kind.permission)]
         if not able and kind.permission is not None:
-            raise forbidden(Refusal(ref.type, kind.permission))
+            locks = [a.policy.lock for a in self.actings()]
+            # Where every account is locked, that is why.
+            raise forbidden(Refusal(ref.type, kind.permission, locks[0] if locks and all(locks) else ""))
         for found in await asyncio.gather(*(a.node(ref) for a in able), return_exceptions=False):
             if found is not None:
                 return found

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from gateway import messages, schema
-from gateway.access import Policies
+from gateway.access import Fields, Policies
 from gateway.clients import Calls, Clients
 from gateway.context import Request
 from gateway.documents import Documents
 from gateway.events import Hub
 from gateway.execution import Engine
+from gateway.oauth.server import Authority
 from gateway.sessions import Credential, Session, Sessions
 from gateway.settings import Settings
 
@@ -23,9 +24,11 @@ class Gateway:
     settings: Settings
     clients: Clients
     sessions: Sessions
+    fields: Fields
     documents: Documents
     engine: Engine
     hub: Hub
+    oauth: Authority
 
     @classmethod
     def make(cls, settings: Settings) -> "Gateway":
@@ -35,13 +38,15 @@ class Gateway:
             settings,
             clients,
             Sessions(clients, Policies(table)),
+            Fields.of(core, table),
             Documents(core, table),
             Engine(core, table),
             Hub(settings.amqp_url),
+            Authority(settings.public_url, settings.addresses["identity"]),
         )
 
     def request(self, session: Session, locale: str, ip: str, calls: Calls) -> Request:
-        return Request(self.clients, schema.NODES, self.hub, session, locale, ip, calls)
+        return Request(self.clients, schema.NODES, self.fields, self.hub, self.sessions, session, locale, ip, calls)
 
     async def session(self, credential: Credential, ip: str, calls: Calls) -> Session:
         """Raises BadCredential, ServiceError."""

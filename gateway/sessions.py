@@ -16,19 +16,22 @@ from gateway.errors import Problem, ServiceError
 from portico.identity.v1 import identity_pb2
 
 COOKIE = "__Host-portico"
+PENDING_COOKIE = "__Host-portico-sign-in"
+"""Holds the secret of a sign-in that waits for its second factor; no session is ever looked for in it."""
 KEPT_SECONDS = 0.5
 """How long a revoked credential may still be believed: a second, less the time that closing its sockets takes."""
 
-_TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED"})
+_TOLD = frozenset({"CREDENTIAL_EXPIRED", "TOKEN_IP_REFUSED", "USER_LOCKED"})
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4096}")
 
 
 class BadCredential(Exception):
-    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID, CREDENTIAL_EXPIRED or TOKEN_IP_REFUSED."""
+    """A credential was sent and is not good; `problem` says why: CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED
+    or USER_LOCKED."""
 
-    def __init__(self, reason: str = "CREDENTIAL_INVALID") -> None:
+    def __init__(self, reason: str = "CREDENTIAL_INVALID", values: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.problem = Problem("UNAUTHENTICATED", message=reason, extensions={"reason": reason})
+        self.problem = Problem("UNAUTHENTICATED", message=reason, extensions={"reason": reason}, **(values or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Member:
     contact: identity_pb2.Contact
     policy: Policy
     token: str
+    lock: identity_pb2.Lock | None
 
     @property
     def account_id(self) -> str:
@@ -59,6 +63,10 @@ class Session:
     """The default account first."""
     read_at: float
     """When identity was asked, in monotonic seconds."""
+    key: bytes
+    """What Sessions keeps it under."""
+    operator: str = ""
+    """The name of the operator who looks through this session; it can only read."""
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -98,13 +106,13 @@ class Sessions:
 
     async def authenticate(self, credential: Credential, ip: str, calls: Calls) -> Session:
         """Raises BadCredential when identity refuses it, ServiceError when identity does not answer."""
-        key = hashlib.sha256(f"{ip}\0{credential.value}".encode()).digest()
+        key = _key(credential, ip)
         kept = self._kept.get(key)
         if kept and time.monotonic() - kept.read_at < KEPT_SECONDS:
             return kept
         task = self._asked.get(key)
         if task is None:
-            task = asyncio.create_task(self._ask(credential, ip, calls))
+            task = asyncio.create_task(self._ask(key, credential, ip, calls))
             self._asked[key] = task
             task.add_done_callback(lambda done: self._settle(key, done))
         # Shielded: the first asker going away must not fail the others.
@@ -112,10 +120,20 @@ class Sessions:
 
     def forget(self, credential: Credential, ip: str) -> None:
         """After signing out here, not even the second."""
-        self._kept.pop(hashlib.sha256(f"{ip}\0{credential.value}".encode()).digest(), None)
+        self._forget(_key(credential, ip))
+
+    def refresh(self, session: Session) -> None:
+        """After something about it changed here: the next request asks anew, and believes no answer that is on its way."""
+        self._forget(session.key)
+
+    def _forget(self, key: bytes) -> None:
+        self._kept.pop(key, None)
+        self._asked.pop(key, None)
 
     def _settle(self, key: bytes, task: asyncio.Task[Session]) -> None:
-        self._asked.pop(key, None)
+        if self._asked.get(key) is not task:
+            return
+        del self._asked[key]
         self._kept.pop(key, None)
         if task.cancelled() or task.exception():
             return
@@ -123,14 +141,25 @@ class Sessions:
         while len(self._kept) > self._capacity:
             del self._kept[next(iter(self._kept))]
 
-    async def _ask(self, credential: Credential, ip: str, calls: Calls) -> Session:
+    async def _ask(self, key: bytes, credential: Credential, ip: str, calls: Calls) -> Session:
         request = identity_pb2.AuthenticateRequest(credential=credential.value, ip=ip)
         asked_at = time.monotonic()
         try:
             answer = await calls.read("identity", self._clients.identity.Authenticate, request, None)
         except ServiceError as error:
             if error.code in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT}:
-                raise BadCredential(error.reason if error.reason in _TOLD else "CREDENTIAL_INVALID") from None
+                if error.reason in _TOLD:
+                    raise BadCredential(error.reason, error.metadata) from None
+                raise BadCredential from None
             raise
-        members = tuple(Member(m.contact, self._policies.of(m.contact), m.actor_token) for m in answer.memberships)
-        return Session(answer.user, members, asked_at)
+        members = tuple(map(self._member, answer.memberships))
+        return Session(answer.user, members, asked_at, key, answer.operator)
+
+    def _member(self, membership: identity_pb2.Membership) -> Member:
+        lock = membership.lock if membership.HasField("lock") else None
+        policy = self._policies.of(membership.contact, lock.reason if lock else "")
+        return Member(membership.contact, policy, membership.actor_token, lock)
+
+
+def _key(credential: Credential, ip: str) -> bytes:
+    return hashlib.sha256(f"{ip}\0{credential.value}".encode()).digest()

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from deploy.parts import PartError, Parts
+from deploy.parts.browser import chromium
 from deploy.stack import Stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the stack shares one worker, so that one stack is started; else a file's tests stay together."""
+    for item in items:
+        needs_stack = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if needs_stack else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +66,12 @@ async def database(parts: Parts) -> Callable[..., Awaitable[str]]:
         return await parts.postgres.create_database(f"{name}_{next(numbers)}")
 
     return make
+
+
+@pytest.fixture(scope="session")
+async def browser_path(run_dir: Path) -> str:
+    """Chromium, installed the first time."""
+    try:
+        return await chromium(run_dir / "apt.log")
+    except PartError as error:
+        pytest.fail(f"the browser did not come up\n{error}", pytrace=False)

@@ -54,8 +54,9 @@ class Stubs:
 
 @dataclass(frozen=True)
 class Serving:
-    """`stub` is the service's; `db` a pool of the test's own on the same database."""
+    """`stub` is the service's; `db` a pool of the test's own on the same database; `address` is where it listens."""
 
+    address: str
     stub: Any
     db: db.Database
     app: Any
@@ -117,6 +118,11 @@ def person(account_id: UUID, *permissions: str, resources: frozenset[UUID] | Non
     return Actor("user", str(user), "somebody@minta.example", account_id, user, uuid4(), "hu", "192.0.2.1", grants)
 
 
+def confirmed(who: Actor) -> Actor:
+    """The same person, who has just confirmed who it is."""
+    return replace(who, confirmed_until=datetime.now(UTC) + timedelta(minutes=5))
+
+
 def holding_all_but(who: Actor, permission: str) -> Actor:
     """The same person with every permission but one."""
     every = (
@@ -137,9 +143,10 @@ async def serving(
     register: Callable[[Any, Any], None],
     make_stub: Callable[[grpc.aio.Channel], Any],
     consumes: Mapping[str, consume.Consumer],
+    key: OKPKey | None = None,
 ) -> AsyncIterator[Serving]:
-    """Runs the service for as long as the block lasts."""
-    key = OKPKey.generate_key("Ed25519")
+    """Runs the service for as long as the block lasts; `key` signs the actor tokens that it believes."""
+    key = key or OKPKey.generate_key("Ed25519")
     jwks = folder / f"{service}.jwks"
     jwks.write_text(json.dumps(KeySet([key]).as_dict(private=False)))
     with socket.socket() as probe:
@@ -159,7 +166,7 @@ async def serving(
         grpc.aio.insecure_channel(address) as channel,
     ):
         own = await db.connect(url, min_size=1, max_size=10)
-        yield Serving(make_stub(channel), own, apps[0], key, consumes)
+        yield Serving(address, make_stub(channel), own, apps[0], key, consumes)
         await own.close()
 
 

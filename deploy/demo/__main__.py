@@ -6,6 +6,7 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from deploy.demo import billing, domains, hosting, people, settings, tickets
 from deploy.demo.settings import Settings
@@ -34,7 +35,8 @@ async def _plant(conf: Settings) -> None:
         if not await people.planted(databases["identity"]):
             async with databases["identity"].transaction() as tx:
                 told = await people.plant(tx)
-                _write_private(pending, json.dumps({"url": conf.url, "people": told}, indent=2, ensure_ascii=False))
+                _write(pending, {"url": conf.url, "people": told, "oauth": people.CLIENT})
+        await people.plant_client(databases["identity"], now)
         async with asyncio.TaskGroup() as group:
             group.create_task(domains.plant(databases["domains"], conf, now))
             group.create_task(_hosted(databases, conf, now))
@@ -47,6 +49,7 @@ async def _plant(conf: Settings) -> None:
             f"The example accounts are there, but {conf.demo_file} with their passwords is not: restore it, or run "
             "`make clean` to begin anew."
         )
+    _add_client(conf)
 
 
 async def _hosted(databases: dict[str, Database], conf: Settings, now: datetime) -> None:
@@ -56,10 +59,20 @@ async def _hosted(databases: dict[str, Database], conf: Settings, now: datetime)
     await tickets.plant(databases["tickets"], services, now)
 
 
-def _write_private(file: Path, text: str) -> None:
+def _add_client(conf: Settings) -> None:
+    """To a demo file that is older than the client."""
+    told = json.loads(conf.demo_file.read_text())
+    if told.get("oauth") != people.CLIENT:
+        newer = conf.demo_file.with_name(f"{conf.demo_file.name}.newer")
+        _write(newer, told | {"url": conf.url, "oauth": people.CLIENT})
+        newer.replace(conf.demo_file)
+
+
+def _write(file: Path, told: dict[str, Any]) -> None:
+    """A file for its owner's eyes alone."""
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
+        json.dump(told, out, indent=2, ensure_ascii=False)
         out.flush()
         os.fsync(out.fileno())
 

@@ -1,13 +1,15 @@
 """The example accounts with their people, and how these sign in."""
 
 import secrets
+from datetime import datetime
 
 from deploy.demo.customers import CUSTOMERS, MINTA, Customer, Person, demo_id
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Tx
-from services.identity import accounts, api_tokens, contacts, users
+from services.identity import accounts, api_tokens, contacts, oauth_clients, oauth_store, users
 from services.identity.accounts import Profile
 from services.identity.passwords import Hasher
+from services.identity.scopes import SCOPES
 
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
 
@@ -16,6 +18,12 @@ def password() -> str:
     """Four groups that can be read aloud, over 60 random bits: "tavolu-mekiro-besapi-4821"."""
     words = ["".join(secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(3)) for _ in range(3)]
     return "-".join([*words, f"{secrets.randbelow(10_000):04d}"])
+
+
+_CLIENT_ID = demo_id("oauth_client", "demo")
+_REDIRECT_URI = "http://127.0.0.1:8787/callback"
+CLIENT = {"client_id": str(_CLIENT_ID), "redirect_uri": _REDIRECT_URI}
+"""The OAuth client, as the demo file tells it."""
 
 
 async def planted(db: Database) -> bool:
@@ -55,6 +63,24 @@ async def _person(tx: Tx, hasher: Hasher, customer: Customer, person: Person, nu
         "account": number,
         "account_name": customer.name,
     }
+
+
+async def plant_client(db: Database, now: datetime) -> None:
+    """A public OAuth client that may ask for everything, unless it is there."""
+    async with db.transaction() as tx:
+        if await oauth_store.client(tx, _CLIENT_ID) is None:
+            actor = Actor(kind="system", id="demo", label="demo", account_id=MINTA.id)
+            await oauth_clients.add(
+                tx,
+                actor,
+                _CLIENT_ID,
+                "",
+                name="Portico demo",
+                uris=[_REDIRECT_URI],
+                scopes=sorted(SCOPES),
+                first_party=False,
+                now=now,
+            )
 
 
 def _profile(customer: Customer) -> Profile:

@@ -1,26 +1,50 @@
 """An account: where everything that a customer owns hangs. Lists are nullable, so that each stands or falls alone."""
 
-from typing import Any
-
 import grpc
 import strawberry
 
-from gateway import messages
 from gateway.access import SELF, Permission, access, field, needs
-from gateway.context import Acting, Ref, global_id, page_request, read_id
-from gateway.errors import Problem, ServiceError
-from gateway.graph import billing, domains, hosting, identity, registry_contacts, tickets
+from gateway.context import Acting, global_id, page_request
+from gateway.errors import ServiceError
+from gateway.graph import (
+    billing,
+    contacts,
+    domains,
+    emails,
+    event_log,
+    hosting,
+    notifications,
+    permits,
+    registry_contacts,
+    tickets,
+)
 from gateway.graph.billing import Balance, Invoice, InvoiceFilter
-from gateway.graph.common import Blocker, BlockerCode, Connection, DomainName, Node, Permit, connection, numbers
+from gateway.graph.common import Connection, DateTime, DomainName, Node, Permit, connection, moment, numbers
+from gateway.graph.contacts import Contact, Role
 from gateway.graph.dashboard import Dashboard
 from gateway.graph.domains import Domain, DomainCount, DomainFilter, DomainSort
+from gateway.graph.emails import Email, EmailFilter
+from gateway.graph.event_log import Event, EventFilter
 from gateway.graph.hosting import HostingFilter, HostingService
-from gateway.graph.identity import AccountProfile, Contact, Email, Event, EventFilter
+from gateway.graph.notifications import NotificationPreference
 from gateway.graph.operations import STATES, Operation, OperationState
 from gateway.graph.prices import account_of
+from gateway.graph.profile import AccountProfile
 from gateway.graph.registry_contacts import RegistryContact
 from gateway.graph.tickets import Ticket, TicketFilter
 from portico.domains.v1 import domains_pb2
+
+_CAN = (
+    "Whether the caller may, and why not. The action is a permission (dns.write), a mutation (requestAuthCode) or a field "
+    "(Domain.zone); the subject what it would be done to."
+)
+
+
+@access(SELF)
+@strawberry.type(description="The operator has locked the account: nobody of it has any right in it.")
+class AccountLock:
+    at: DateTime
+    reason: str = strawberry.field(description="What the operator says to the account's people.")
 
 
 @access(SELF)
@@ -30,9 +54,12 @@ class Account(Node):
     id: strawberry.ID
     number: str = strawberry.field(description="Shown to people: P-10001.")
     name: str
+    lock: AccountLock | None = strawberry.field(
+        description="Why everything here answers ACCOUNT_LOCKED; null normally."
+    )
 
     async def resolve_profile(self) -> AccountProfile | None:
-        return AccountProfile.of(await account_of(self.acting))
+        return AccountProfile.of(self.acting, await account_of(self.acting))
 
     def resolve_dashboard(self) -> Dashboard:
         return Dashboard(acting=self.acting)
@@ -41,10 +68,13 @@ class Account(Node):
         return Contact.of(self.acting, self.acting.member.contact)
 
     async def resolve_can(self, action: str, subject: strawberry.ID | None = None) -> Permit:
-        return await permit(self.acting, action, subject)
+        return await permits.of_caller(self.acting, action, subject)
 
-    async def resolve_contacts(self) -> list[Contact] | None:
-        return await identity.contacts(self.acting)
+    async def resolve_contacts(self, revoked: bool = False) -> list[Contact] | None:
+        return await contacts.contacts(self.acting, revoked)
+
+    async def resolve_roles(self) -> list[Role] | None:
+        return await contacts.roles(self.acting)
 
     async def resolve_domains(
         self,
@@ -113,10 +143,18 @@ class Account(Node):
     ) -> Connection[Ticket] | None:
         return await tickets.page(self.acting, filter, first, after, last, before)
 
+    async def resolve_notifications(self) -> list[NotificationPreference] | None:
+        return await notifications.preferences(self.acting)
+
     async def resolve_emails(
-        self, first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
+        self,
+        filter: EmailFilter | None = None,  # noqa: A002
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> Connection[Email] | None:
-        return await identity.emails(self.acting, first, after, last, before)
+        return await emails.page(self.acting, filter, first, after, last, before)
 
     async def resolve_event_log(
         self,
@@ -126,7 +164,7 @@ class Account(Node):
         last: int | None = None,
         before: str | None = None,
     ) -> Connection[Event] | None:
-        return await identity.events(self.acting, filter, first, after, last, before)
+        return await event_log.page(self.acting, filter, first, after, last, before)
 
     async def resolve_operations(
         self,
@@ -144,8 +182,13 @@ class Account(Node):
     profile: AccountProfile | None = field(needs(Permission.ACCOUNT_READ), resolve_profile)
     dashboard: Dashboard = field(SELF, resolve_dashboard)
     me: Contact = field(SELF, resolve_me, description="The caller's membership: its grants.")
-    can: Permit = field(SELF, resolve_can, description='Whether the caller may: can(action: "domains.authcode").')
-    contacts: list[Contact] | None = field(needs(Permission.CONTACTS_MANAGE), resolve_contacts)
+    can: Permit = field(SELF, resolve_can, description=_CAN)
+    contacts: list[Contact] | None = field(
+        needs(Permission.CONTACTS_MANAGE),
+        resolve_contacts,
+        description="At most 200; with revoked also the latest 200 of those.",
+    )
+    roles: list[Role] | None = field(SELF, resolve_roles, description="The ready-made sets of rights.")
     domains: Connection[Domain] | None = field(needs(Permission.DOMAINS_READ), resolve_domains)
     domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
     registry_contacts: Connection[RegistryContact] | None = field(
@@ -158,15 +201,19 @@ class Account(Node):
     invoices: Connection[Invoice] | None = field(needs(Permission.BILLING_READ), resolve_invoices)
     balance: Balance | None = field(needs(Permission.BILLING_READ), resolve_balance)
     tickets: Connection[Ticket] | None = field(needs(Permission.TICKETS_READ), resolve_tickets)
+    notifications: list[NotificationPreference] | None = field(
+        SELF, resolve_notifications, description="Which of the account's e-mail the caller gets."
+    )
     emails: Connection[Email] | None = field(needs(Permission.EMAILS_READ), resolve_emails)
     event_log: Connection[Event] | None = field(needs(Permission.LOG_READ), resolve_event_log)
     operations: Connection[Operation] | None = field(needs(Permission.DOMAINS_READ), resolve_operations)
 
     @staticmethod
     def of(acting: Acting) -> "Account":
-        contact = acting.member.contact
+        contact, lock = acting.member.contact, acting.member.lock
         return Account(
             acting=acting,
+            lock=AccountLock(at=moment(lock.at), reason=lock.reason) if lock else None,
             id=strawberry.ID(global_id("Account", contact.account_id)),
             number=contact.account_number,
             name=contact.account_name,
@@ -175,30 +222,3 @@ class Account(Node):
 
 async def load(acting: Acting, id_: str) -> Account | None:
     return Account.of(acting) if id_ == acting.account_id else None
-
-
-async def permit(acting: Acting, action: str, subject: str | None) -> Permit:
-    """Whether the contact holds a permission, for an object where one is named, and why not."""
-    permission = next((p for p in Permission if p.value == action), None)
-    if permission is None:
-        raise Problem("BAD_USER_INPUT", message="UNKNOWN_ACTION", action=repr(action[:60]))
-    ref: Ref | None = read_id(subject, "subject") if subject else None
-    code: BlockerCode | None = None
-    if not acting.policy.allows(permission):
-        code = BlockerCode.FORBIDDEN
-    elif ref and not acting.policy.allows(permission, ref.key):
-        code = BlockerCode.RESOURCE_NOT_GRANTED
-    elif ref and ref.type in acting.request.nodes and await _missing(acting, ref):
-        code = BlockerCode.NOT_FOUND
-    blockers: list[Blocker] = []
-    if code is not None:
-        values: dict[str, Any] = {"permission": action, "what": ref.type if ref else "", "id": subject or ""}
-        blockers = [Blocker(code=code, message=messages.text(code.value, acting.locale, values))]
-    return Permit(action=action, allowed=not blockers, blockers=blockers)
-
-
-async def _missing(acting: Acting, ref: Ref) -> bool:
-    kind = acting.request.nodes[ref.type]
-    if kind.permission is not None and not acting.policy.allows(kind.permission):
-        return False  # whether it exists is not this contact's to know
-    return await acting.node(ref) is None

@@ -176,7 +176,15 @@ def connection(nodes: list[T], page: common_pb2.PageInfo) -> Connection[T]:
 @strawberry.enum
 class BlockerCode(Enum):
     FORBIDDEN = "FORBIDDEN"
+    GRANT_EXPIRED = "GRANT_EXPIRED"
     RESOURCE_NOT_GRANTED = "RESOURCE_NOT_GRANTED"
+    FIELD_DENIED = "FIELD_DENIED"
+    TOKEN_NARROWER = "TOKEN_NARROWER"  # noqa: S105
+    TOKEN_MAY_NOT = "TOKEN_MAY_NOT"  # noqa: S105
+    STEP_UP_REQUIRED = "STEP_UP_REQUIRED"
+    CONTACT_INVITED = "CONTACT_INVITED"
+    CONTACT_EXPIRED = "CONTACT_EXPIRED"
+    CONTACT_REVOKED = "CONTACT_REVOKED"
     NOT_FOUND = "NOT_FOUND"
     DOMAIN_LOCKED = "DOMAIN_LOCKED"
     DNSSEC_IN_THE_WAY = "DNSSEC_IN_THE_WAY"
@@ -185,6 +193,7 @@ class BlockerCode(Enum):
     TRANSFER_TOO_EARLY = "TRANSFER_TOO_EARLY"
     TRANSFER_PENDING = "TRANSFER_PENDING"
     DOMAIN_BEING_DELETED = "DOMAIN_BEING_DELETED"
+    ACCOUNT_LOCKED = "ACCOUNT_LOCKED"
 
 
 @access(PUBLIC)
@@ -192,8 +201,11 @@ class BlockerCode(Enum):
 class Blocker:
     code: BlockerCode
     message: str
+    since: DateTime | None = strawberry.field(default=None, description="When it began: when a right ran out.")
     until: DateTime | None = None
-    resolved_by: str | None = None
+    resolved_by: str | None = strawberry.field(
+        default=None, description="The mutation that would clear it, perhaps by somebody with more rights."
+    )
     subject: Node | None = None
 
 

@@ -191,7 +191,7 @@ class RequestAuthCodeInput:
 
 
 async def request_auth_code(acting: Acting, input_: RequestAuthCodeInput) -> AuthCodePayload:
-    """Asks for the code that moves a domain to another registrar; written to the event log."""
+    """Asks for the code that moves a domain to another registrar; logged. For a person who has just confirmed who they are."""
     id_ = read_id(input_.domain_id, "input.domainId", "Domain").key
     acting.require(Permission.DOMAINS_AUTHCODE, "Mutation.requestAuthCode", id_)
     request = domains_pb2.RequestAuthCodeRequest(domain_id=id_)
@@ -243,5 +243,5 @@ async def availability(acting: Acting, names: list[DomainName]) -> list[DomainAv
 @strawberry.type
 class DomainMutations:
     request_auth_code: AuthCodePayload = mutation(
-        Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload
+        Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload, step_up=True
     )

@@ -1,20 +1,22 @@
 """How every mutation begins and ends: the right is checked before any call, an expected refusal becomes a userError."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import strawberry
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import messages
-from gateway.access import SELF, Permission, needs
+from gateway.access import Access, Permission, needs
 from gateway.access import field as access_field
 from gateway.context import Acting, Request
 from gateway.errors import Problem, ServiceError, error_code, input_path, problem_of
-from gateway.graph.common import Blocker, BlockerCode, UserError
+from gateway.graph.common import Blocker, BlockerCode, DateTime, UserError
 from portico.common.v1 import common_pb2
 
 I = TypeVar("I")  # noqa: E741  # the input's type
 P = TypeVar("P")
+_REFUSALS = frozenset({"FORBIDDEN", "NOT_FOUND", "BAD_USER_INPUT", "ACCOUNT_LOCKED", "READ_ONLY_SESSION"})
 
 
 class Wrong(Exception):
@@ -25,28 +27,58 @@ class Wrong(Exception):
         self.code, self.path, self.message, self.values = code, path, message or code, values
 
 
+@overload
 def mutation(
-    permission: Permission | None, run: Callable[[Acting, I], Awaitable[P]], input_: type[I], payload: type[P]
+    permission: Permission | None,
+    run: Callable[[Acting, I], Awaitable[P]],
+    input_: type[I],
+    payload: type[P],
+    *,
+    step_up: bool = False,
+) -> Any: ...
+
+
+@overload
+def mutation(
+    permission: Permission | None,
+    run: Callable[[Acting], Awaitable[P]],
+    input_: None,
+    payload: type[P],
+    *,
+    step_up: bool = False,
+) -> Any: ...
+
+
+def mutation(
+    permission: Permission | None,
+    run: Callable[..., Awaitable[P]],
+    input_: Any,
+    payload: type[P],
+    *,
+    step_up: bool = False,
 ) -> Any:
     """A mutation field. `run` gets the account that the input names, else the default one, already permitted.
 
-    Without a permission it is about the user itself: signed in is enough.
+    Without a permission it is about the user itself: signed in is enough. Without an input `run` gets none. `step_up` says
+    that the service asks for a person who has just confirmed who it is.
     """
 
-    async def resolver(info: strawberry.Info, input: Any) -> Any:  # noqa: A002  # the argument's name in the schema
+    async def answer(info: strawberry.Info, *given: Any) -> Any:
         request: Request = info.context
         coordinate = f"Mutation.{info.field_name}"
         try:
-            acting = request.acting(getattr(input, "account_id", None), "input.accountId")
+            if request.session.operator:
+                raise Problem("READ_ONLY_SESSION")
+            acting = request.acting(getattr(given[0], "account_id", None) if given else None, "input.accountId")
             acting.require(permission, coordinate)
-            return await run(acting, input)
+            return await run(acting, *given)
         except Wrong as error:
             text = messages.text(error.message, request.locale, error.values)
             errors = [UserError(code=error_code(error.code), message=text, field=error.path)]
         except ServiceError as error:
             errors = refusals_of(error, request.locale)
         except Problem as error:
-            if error.code not in {"FORBIDDEN", "NOT_FOUND", "BAD_USER_INPUT"}:
+            if error.code not in _REFUSALS:
                 raise
             code = "INVALID" if error.code == "BAD_USER_INPUT" else error.code
             path = str(error.values["argument"]).split(".") if "argument" in error.values else None
@@ -58,8 +90,26 @@ def mutation(
         refused.refused = True  # type: ignore[attr-defined]
         return refused
 
-    resolver.__annotations__.update(input=input_, **{"return": payload})
-    return access_field(needs(permission) if permission else SELF, resolver, description=run.__doc__)
+    async def with_input(info: strawberry.Info, input: Any) -> Any:  # noqa: A002  # the argument's name in the schema
+        return await answer(info, input)
+
+    async def without_input(info: strawberry.Info) -> Any:
+        return await answer(info)
+
+    resolver: Callable[..., Any] = without_input if input_ is None else with_input
+    resolver.__annotations__.update({"return": payload} if input_ is None else {"input": input_, "return": payload})
+    rule = needs(permission, step_up=step_up) if permission else Access(self_=True, step_up=step_up or strawberry.UNSET)
+    return access_field(rule, resolver, description=run.__doc__)
+
+
+def moment_given(given: DateTime, code: str, path: list[str]) -> Timestamp:
+    """A moment of the input; Wrong with this code at this path for one that no calendar has."""
+    stamp = Timestamp()
+    try:
+        stamp.FromJsonString(given)
+    except ValueError:
+        raise Wrong(code, path) from None
+    return stamp
 
 
 def refusals_of(error: ServiceError, locale: str) -> list[UserError]:

@@ -10,10 +10,15 @@ from gateway.graph import domains, prices
 from gateway.graph.account import Account
 from gateway.graph.billing import BillingMutations
 from gateway.graph.common import CurrencyCode, DomainName, Node
+from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
+from gateway.graph.factor_mutations import FactorMutations
 from gateway.graph.management import ManagementMutations
+from gateway.graph.notifications import NotificationMutations
 from gateway.graph.orders import OrderMutations
+from gateway.graph.passwords import PasswordMutations
+from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
 
 
@@ -66,5 +71,17 @@ def _request(info: strawberry.Info) -> Request:
 
 
 @strawberry.type
-class Mutation(OrderMutations, DomainMutations, ManagementMutations, ZoneMutations, BillingMutations, ViewerMutations):
+class Mutation(
+    OrderMutations,
+    DomainMutations,
+    ManagementMutations,
+    ZoneMutations,
+    BillingMutations,
+    ProfileMutations,
+    ContactMutations,
+    ViewerMutations,
+    PasswordMutations,
+    FactorMutations,
+    NotificationMutations,
+):
     pass

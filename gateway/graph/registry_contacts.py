@@ -24,7 +24,8 @@ VERIFICATIONS = enum_map(management_pb2.ContactVerification, ContactVerification
 
 @access(needs(Permission.DOMAINS_READ))
 @strawberry.type(
-    description="A person or company as registries know it. Each personal field can be denied to a contact by itself."
+    description="A person or company as registries know it; null is what the registry does not tell us. Each personal field "
+    "can be denied to a contact by itself."
 )
 class RegistryContact:
     id: strawberry.ID
@@ -48,15 +49,15 @@ class RegistryContact:
         return RegistryContact(
             id=strawberry.ID(global_id("RegistryContact", pb.id)),
             handle=pb.handle,
-            name=pb.data.name,
+            name=pb.data.name or None,
             org=pb.data.org or None,
             street=list(pb.data.street),
-            city=pb.data.city,
+            city=pb.data.city or None,
             province=pb.data.province or None,
             postal_code=pb.data.postal_code or None,
-            country=pb.data.country,
+            country=pb.data.country or None,
             phone=pb.data.phone or None,
-            email=pb.data.email,
+            email=pb.data.email or None,
             verification=VERIFICATIONS[pb.verification],
             verified_at=moment_of(pb, "verified_at"),
             verified_until=moment_of(pb, "verified_until"),

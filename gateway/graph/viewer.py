@@ -1,39 +1,49 @@
-"""The signed-in user: its memberships, sessions and API tokens. They are its own, so no grant is needed."""
+"""The signed-in user: its memberships, sessions, API tokens and second factors. They are its own, so no grant is needed."""
 
 import strawberry
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import messages
 from gateway.access import PUBLIC, SELF, Permission, access, field
 from gateway.context import Acting, Request, at_most, global_id, read_id
 from gateway.errors import ErrorCode
-from gateway.graph.common import DateTime, UserError, moment, moment_of
-from gateway.graph.identity import Contact, Grant, User, grants_of
-from gateway.graph.mutations import Wrong, mutation
-from portico.identity.v1 import identity_pb2
+from gateway.graph import emails
+from gateway.graph.common import Connection, DateTime, UserError, moment, moment_of
+from gateway.graph.contacts import Contact, Grant, grants_of
+from gateway.graph.emails import Email
+from gateway.graph.factors import Factor, factors, recovery_codes_left
+from gateway.graph.identity import User
+from gateway.graph.mutations import Wrong, moment_given, mutation
+from gateway.graph.vpn import VpnAccess, vpn_access
+from portico.identity.v1 import accounts_pb2, identity_pb2
 
 
 @access(SELF)
 @strawberry.type(description="Where the user is signed in.")
 class Session:
     id: strawberry.ID
+    application: str | None = strawberry.field(description="The app that the user let in; null for a browser.")
     user_agent: str | None
     ip: str | None = strawberry.field(description="Where it was opened from.")
     created_at: DateTime
     last_used_at: DateTime = strawberry.field(description="Noted at most once a minute.")
     expires_at: DateTime
     current: bool = strawberry.field(description="Whether it is the session that asks.")
+    operator: str | None = strawberry.field(
+        description="The name of the operator whose it is, to see what you see; null for your own."
+    )
 
     @staticmethod
     def of(pb: identity_pb2.Session) -> "Session":
         return Session(
             id=strawberry.ID(global_id("Session", pb.id)),
+            application=pb.application or None,
             user_agent=pb.user_agent or None,
             ip=pb.ip or None,
             created_at=moment(pb.created_at),
             last_used_at=moment(pb.last_used_at),
             expires_at=moment(pb.expires_at),
             current=pb.current,
+            operator=pb.operator or None,
         )
 
 
@@ -84,19 +94,38 @@ async def _api_tokens(info: strawberry.Info) -> list[ApiToken] | None:
 @strawberry.type(description="The signed-in user.")
 class Viewer:
     user: User
+    operator: str | None = strawberry.field(
+        description="The name of the operator who looks through this session, which can only read; null normally."
+    )
     current_ip: str
     memberships: list[Contact]
     sessions: list[Session] | None = field(
-        SELF, _sessions, description="The open sessions, the last used first. An API token is shown none."
+        SELF,
+        _sessions,
+        description="The open sessions, of browsers and of apps, the last used first. A token is shown none.",
     )
     api_tokens: list[ApiToken] | None = field(
         SELF, _api_tokens, description="Those not revoked, the newest first. An API token is shown itself alone."
+    )
+    vpn_access: VpnAccess | None = field(
+        SELF, vpn_access, description="Null without a VPN password. An API token is shown none."
+    )
+
+    emails: Connection[Email] | None = field(
+        SELF, emails.own_page, description="E-mail about the user itself, the newest first. An API token is shown none."
+    )
+    factors: list[Factor] | None = field(
+        SELF, factors, description="The second factors, the oldest first. An API token is shown none."
+    )
+    recovery_codes_left: int | None = field(
+        SELF, recovery_codes_left, description="Unused recovery codes. An API token is shown 0."
     )
 
     @staticmethod
     def of(request: Request) -> "Viewer":
         return Viewer(
             user=User.of(request.session.user),
+            operator=request.session.operator or None,
             current_ip=request.ip,
             memberships=[Contact.of(a, a.member.contact) for a in request.actings()],
         )
@@ -149,6 +178,11 @@ class RevokeApiTokenInput:
     id: strawberry.ID
 
 
+@strawberry.input
+class SetDefaultAccountInput:
+    account_id: strawberry.ID
+
+
 async def revoke_session(acting: Acting, input_: RevokeSessionInput) -> ViewerPayload:
     """Ends sessions of the user: one, all others, or all. They are refused everywhere within a second."""
     if sum((input_.id is not None, input_.others, input_.all)) != 1:
@@ -164,7 +198,7 @@ async def revoke_session(acting: Acting, input_: RevokeSessionInput) -> ViewerPa
 
 
 async def create_api_token(acting: Acting, input_: CreateApiTokenInput) -> ApiTokenPayload:
-    """Makes an API token of the user's membership in an account. Only a session may, not another token."""
+    """Makes an API token of the user's membership in an account. For a person who has just confirmed who they are."""
     ips = input_.ips or []
     at_most(input_.permissions, len(Permission), "input.permissions")
     at_most(ips, 20, "input.ips")
@@ -172,7 +206,7 @@ async def create_api_token(acting: Acting, input_: CreateApiTokenInput) -> ApiTo
         request_id=input_.idempotency_key,
         name=input_.name,
         permissions=[permission.value for permission in input_.permissions],
-        expires_at=_expiry(input_.expires_at),
+        expires_at=moment_given(input_.expires_at, "TOKEN_EXPIRY_INVALID", ["input", "expiresAt"]),
         ips=ips,
     )
     answer = await acting.write("identity", acting.clients.identity.CreateApiToken, request)
@@ -191,17 +225,21 @@ async def revoke_api_token(acting: Acting, input_: RevokeApiTokenInput) -> Viewe
     return ViewerPayload(viewer=Viewer.of(acting.request))
 
 
-def _expiry(given: DateTime) -> Timestamp:
-    stamp = Timestamp()
-    try:
-        stamp.FromJsonString(given)
-    except ValueError:
-        raise Wrong("TOKEN_EXPIRY_INVALID", ["input", "expiresAt"]) from None
-    return stamp
+async def set_default_account(acting: Acting, input_: SetDefaultAccountInput) -> ViewerPayload:
+    """The account that is meant from now on wherever none is named."""
+    request = accounts_pb2.SetDefaultAccountRequest()
+    await acting.write("identity", acting.clients.accounts.SetDefaultAccount, request)
+    viewer = Viewer.of(acting.request)
+    # The session was read before; the next request finds them in this order.
+    viewer.memberships.sort(key=lambda contact: contact.acting is not acting)
+    return ViewerPayload(viewer=viewer)
 
 
 @strawberry.type
 class ViewerMutations:
     revoke_session: ViewerPayload = mutation(None, revoke_session, RevokeSessionInput, ViewerPayload)
-    create_api_token: ApiTokenPayload = mutation(None, create_api_token, CreateApiTokenInput, ApiTokenPayload)
+    create_api_token: ApiTokenPayload = mutation(
+        None, create_api_token, CreateApiTokenInput, ApiTokenPayload, step_up=True
+    )
+    set_default_account: ViewerPayload = mutation(None, set_default_account, SetDefaultAccountInput, ViewerPayload)
     revoke_api_token: ViewerPayload = mutation(None, revoke_api_token, RevokeApiTokenInput, ViewerPayload)

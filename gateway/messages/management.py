@@ -22,13 +22,7 @@ EN: dict[str, str] = {
     "CONTACT_ON_OTHER_DOMAINS": "This contact is on domains too that your right does not cover. Give the data as a new contact.",
     "REGISTRANT_CHANGE_BY_TRADE": "The registry of .{tld} takes another holder by trade only; open a ticket and we will help.",
     "REGISTRANT_CHANGE_REFUSED": "The registry of .{tld} does not take another holder.",
-    "FIELD_REQUIRED": "{name} cannot be empty.",
-    "TEXT_INVALID": "Line breaks and control characters are not allowed here.",
     "TEXT_TOO_LONG": "{name} is too long; the most is {most}.",
-    "COUNTRY_UNKNOWN": "{value} is no country code of ISO 3166, such as HU.",
-    "POSTAL_CODE_INVALID": "{value} is no postal code of {country}.",
-    "PHONE_INVALID": "{value} is no telephone number; write it with the country code and a dot: +36.525550101.",
-    "EMAIL_INVALID": "{value} is no e-mail address.",
 }
 
 HU: dict[str, str] = {
@@ -43,11 +37,11 @@ HU: dict[str, str] = {
     "GLUE_NOT_ALLOWED": "A(z) {name} nem a(z) {domain} domainben van, ezért itt nem adható hozzá IP-cím.",
     "ADDRESS_INVALID": "{value} nem mások által elérhető IP-cím.",
     "DNSSEC_IN_THE_WAY": "A(z) {name} DNSSEC-kel alá van írva, és más névszervereknek nincsenek meg a kulcsai. "
-    "Előbb kapcsolja ki a DNSSEC-et, és várja meg, amíg kikapcsolt.",
+    "Előbb kapcsolja ki a DNSSEC-et, és várja meg, amíg kikapcsolódik.",
     "DNSSEC_FOREIGN_NAMESERVERS": "A domaint nem csak a mi névszervereink szolgálják ki, ezért nem írhatjuk alá: {nameservers}.",
     "TOO_MANY_DOMAINS": "A szűrő több mint {most} domaint talál; szűkítse.",
     "IDS_OR_FILTER": "Vagy a domainIds, vagy a filter mezőt adja meg.",
-    "REGISTRY_CONTACT_NOT_FOUND": "A kapcsolattartó nem található.",
+    "REGISTRY_CONTACT_NOT_FOUND": "Nincs ilyen domain-kapcsolattartó.",
     "CONTACTS_NOT_READ": "A(z) {name} kapcsolattartóit éppen lekérdezzük a nyilvántartótól; próbálja újra egy pillanat múlva.",
     "CONTACT_NOT_EDITABLE": "Ez a kapcsolattartó egy domainnel érkezett, és másé is lehet. Adja meg az adatokat új "
     "kapcsolattartóként.",
@@ -56,11 +50,5 @@ HU: dict[str, str] = {
     "REGISTRANT_CHANGE_BY_TRADE": "A .{tld} nyilvántartója új birtokost csak külön átruházási eljárásban fogad el; nyisson "
     "hibajegyet, és segítünk.",
     "REGISTRANT_CHANGE_REFUSED": "A .{tld} nyilvántartója nem fogad el új birtokost.",
-    "FIELD_REQUIRED": "Nem maradhat üresen: {name}.",
-    "TEXT_INVALID": "Sortörés és vezérlőkarakter itt nem használható.",
     "TEXT_TOO_LONG": "Túl hosszú: {name}; legfeljebb {most} lehet.",
-    "COUNTRY_UNKNOWN": "{value} nem ISO 3166 szerinti országkód (például HU).",
-    "POSTAL_CODE_INVALID": "{value} nem érvényes irányítószám ({country}).",
-    "PHONE_INVALID": "Nem érvényes telefonszám: {value}. Országkóddal és ponttal adja meg: +36.525550101.",
-    "EMAIL_INVALID": "Nem érvényes e-mail-cím: {value}.",
 }

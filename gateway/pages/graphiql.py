@@ -37,6 +37,7 @@ async def graphiql(gateway: Gateway, http: HttpRequest) -> Response:
         "graphiql.html",
         locale_of(http.headers, session),
         TEXTS,
+        session=session,
         csp=graphiql_csp(http.headers.get("host", "")),
         email=session.user.email if session else "",
         tabs=orjson.dumps(ready_queries.TABS).decode(),

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import grpc
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
 from portico.common.v1 import common_pb2
-from services.chassis.errors import PermissionDenied, Unauthenticated
+from services.chassis.errors import DomainError, PermissionDenied, Unauthenticated
 
 ISSUER = "portico-identity"
 AUDIENCE = "portico-services"
@@ -24,6 +25,13 @@ _CACHE_SIZE = 10_000
 
 class TokenInvalid(Unauthenticated):
     reason = "ACTOR_TOKEN_INVALID"
+
+
+class StepUpRequired(DomainError):
+    """The caller has to confirm who it is first, and did not within the last minutes."""
+
+    reason = "STEP_UP_REQUIRED"
+    status = grpc.StatusCode.PERMISSION_DENIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,11 @@ class Actor:
                 return Scope(None)
             resources |= grant.resources
         return Scope(sorted(resources))
+
+    def require_confirmed(self, now: datetime) -> None:
+        """StepUpRequired unless its person has just confirmed who it is; a program never can."""
+        if self.confirmed_until is None or self.confirmed_until <= now:
+            raise StepUpRequired("confirm who you are first")
 
     def ref(self) -> common_pb2.ActorRef:
         return common_pb2.ActorRef(

@@ -8,7 +8,13 @@ import asyncio
 from datetime import UTC, datetime
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractQueue
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractExchange,
+    AbstractIncomingMessage,
+    AbstractQueue,
+)
 
 EVENTS = "portico.events"
 DEAD = "portico.dead"
@@ -45,6 +51,7 @@ class Bus:
         self._service = service
         self._events: AbstractExchange
         self._dead: AbstractExchange
+        self._dead_letters: AbstractQueue
         self.lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: self.lost.set())
         channel.close_callbacks.add(lambda *_: self.lost.set())
@@ -53,10 +60,10 @@ class Bus:
         """Declares the exchanges and the dead-letter queue."""
         self._events = await declare_exchange(self._channel)
         self._dead = await self._channel.declare_exchange(DEAD, aio_pika.ExchangeType.DIRECT, durable=True)
-        dead = await self._channel.declare_queue(
+        self._dead_letters = await self._channel.declare_queue(
             f"{self._service}.dead", durable=True, arguments={"x-queue-type": "quorum"}
         )
-        await dead.bind(self._dead, self._service)
+        await self._dead_letters.bind(self._dead, self._service)
 
     async def queues(self, keys: list[str], prefetch: int = 64) -> dict[str, AbstractQueue]:
         """Declares and binds a queue for each routing key this service consumes."""
@@ -127,6 +134,10 @@ class Bus:
             },
         )
         await self._dead.publish(message, self._service, timeout=PUBLISH_SECONDS)
+
+    async def dead_letter(self) -> AbstractIncomingMessage | None:
+        """The oldest of this service's dead letters, to be acknowledged once it is kept elsewhere; None: there is none."""
+        return await self._dead_letters.get(timeout=PUBLISH_SECONDS, fail=False)
 
     async def close(self) -> None:
         await self._connection.close()

@@ -7,6 +7,7 @@ one after the other, in the order in which they arrive; one that failed is tried
 
 import asyncio
 import base64
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -191,6 +192,53 @@ class Inbox:
             log.error(
                 "an event is given up; it waits in the dead-letter queue", extra={"event": meta.key, "cause": cause}
             )
+
+    async def take_dead_letters(self) -> bool:
+        """Moves this service's dead letters to its jobs, as jobs that were given up: there they can be looked at as often
+        as one likes, and tried again. False when the broker is away."""
+        bus = self._bus
+        if bus is None:
+            return False
+        try:
+            while (letter := await bus.dead_letter()) is not None:
+                kept = False
+                try:
+                    kept = await self._bury(letter)
+                finally:
+                    await (letter.ack() if kept else letter.nack(requeue=True))
+                if not kept:
+                    break  # the attempt that gave it up is about to end; the next time it is taken
+        except (*BROKER_ERRORS, aio_pika.exceptions.MessageProcessError):
+            return False
+        return True
+
+    async def _bury(self, letter: AbstractIncomingMessage) -> bool:
+        """Whether the database has taken a dead letter."""
+        key, cause = _death(letter)
+        headers = letter.headers
+        payload = {
+            "key": key,
+            "id": letter.message_id or "",
+            "account_id": str(headers.get("account_id", "")),
+            "occurred_at": str(headers.get("occurred_at", "")),
+            "body": base64.b64encode(letter.body).decode(),
+            "traceparent": str(headers.get("traceparent", "")),
+        }
+        name = letter.message_id or hashlib.sha256(letter.body).hexdigest()
+        async with self._db.transaction() as tx:
+            return await jobs.bury(tx, RETRY_KIND, payload, key=f"{key}:{name}", attempts=MAX_ATTEMPTS, cause=cause)
+
+
+def _death(letter: AbstractIncomingMessage) -> tuple[str, str]:
+    """(routing key, why) of a dead letter: as we wrote it, or as the broker did for a message that it gave up itself."""
+    headers = letter.headers
+    if "event" in headers:
+        return str(headers["event"]), str(headers.get("cause", ""))
+    deaths = headers.get("x-death")
+    death = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+    keys = death.get("routing-keys")
+    key = keys[0] if isinstance(keys, list) and keys else letter.routing_key
+    return str(key or ""), f"the broker gave it up: {death.get('reason', 'unknown')!s}"
 
 
 async def _settle(answer: Awaitable[None]) -> None:

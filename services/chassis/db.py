@@ -1,6 +1,7 @@
 """PostgreSQL: one pool a process, explicit transactions, a count of the statements that an RPC cost."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -119,6 +120,12 @@ class Database:
 
 
 Queryable = Database | Tx
+
+
+def like(part: str) -> str:
+    """The LIKE pattern of texts that contain this; empty when there is nothing to look for."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", part.strip())
+    return f"%{escaped}%" if escaped else ""
 
 
 async def _prepare(connection: "asyncpg.Connection[Row]") -> None:

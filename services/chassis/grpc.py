@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import Message
@@ -45,9 +46,11 @@ class DatabaseAway(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One RPC: `now` is its time; `actor` and `scope` (what its permission reaches) raise where the RPC has none."""
+    """One RPC: `now` is its time, `ip` the address that the connection comes from (empty for a local socket); `actor` and
+    `scope` (what its permission reaches) raise where the RPC has none."""
 
     now: datetime
+    ip: str
     _actor: Actor | None
     _scope: Scope | None
 
@@ -68,13 +71,6 @@ _caller: ContextVar[Actor | None] = ContextVar("caller", default=None)
 M = TypeVar("M", bound=Callable[..., Awaitable[Any]])
 
 
-class StepUpRequired(DomainError):
-    """The caller has to confirm who it is first, and did not within the last minutes."""
-
-    reason = "STEP_UP_REQUIRED"
-    status = grpc.StatusCode.PERMISSION_DENIED
-
-
 def requires(
     permission: str | None, *, step_up: bool = False
 ) -> Callable[[Callable[[Any, Any, Call], Awaitable[Any]]], Any]:
@@ -83,14 +79,14 @@ def requires(
 
     def declare(method: Callable[[Any, Any, Call], Awaitable[Any]]) -> Any:
         @functools.wraps(method)
-        async def guarded(self: Any, request: Any, _context: Any) -> Any:
+        async def guarded(self: Any, request: Any, context: Any) -> Any:
             actor, now = _caller.get(), datetime.now(UTC)
             if actor is None:
                 raise ActorTokenMissing("the call carries no actor token")
             scope = actor.scope(permission, now) if permission else None
-            if step_up and (actor.confirmed_until is None or actor.confirmed_until <= now):
-                raise StepUpRequired("confirm who you are first")
-            return await method(self, request, Call(now, actor, scope))
+            if step_up:
+                actor.require_confirmed(now)
+            return await method(self, request, Call(now, address_of(context.peer()), actor, scope))
 
         guarded.access = permission or _SIGNED_IN  # type: ignore[attr-defined]
         return guarded
@@ -102,11 +98,17 @@ def public(method: Callable[[Any, Any, Call], Awaitable[Any]]) -> Any:
     """The RPC needs no actor: it is how one becomes an actor."""
 
     @functools.wraps(method)
-    async def open_to_all(self: Any, request: Any, _context: Any) -> Any:
-        return await method(self, request, Call(datetime.now(UTC), None, None))
+    async def open_to_all(self: Any, request: Any, context: Any) -> Any:
+        return await method(self, request, Call(datetime.now(UTC), address_of(context.peer()), None, None))
 
     open_to_all.access = _PUBLIC  # type: ignore[attr-defined]
     return open_to_all
+
+
+def address_of(peer: str) -> str:
+    """The address in gRPC's name of a peer: "ipv4:192.0.2.1:50000", "ipv6:%5B::1%5D:50000"."""
+    family, _, rest = unquote(peer).partition(":")
+    return rest.rpartition(":")[0].strip("[]") if family in {"ipv4", "ipv6"} else ""
 
 
 class DeclaredServer:

@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 
 from services.chassis import telemetry
 from services.chassis.db import CONNECTION_ERRORS, Database, Queryable, Row, Tx
+from services.chassis.pages import Page
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 15
@@ -111,14 +112,71 @@ async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> 
     )
 
 
-class Worker:
-    """Runs a service's jobs."""
+async def bury(tx: Tx, kind: str, payload: dict[str, Any], *, key: str, attempts: int, cause: str) -> bool:
+    """Adds a job that is given up already; one of the kind and key that had been done is given up anew. False while there
+    is one that is still to be tried, or just being tried."""
+    await tx.execute(
+        """INSERT INTO jobs AS j (kind, key, payload, state, attempts, last_error) VALUES ($1, $2, $3, 'dead', $4, $5)
+           ON CONFLICT (kind, key) DO UPDATE
+           SET state = 'dead', attempts = excluded.attempts, last_error = excluded.last_error, finished_at = NULL,
+               leased_until = NULL
+           WHERE j.state = 'done'""",
+        kind,
+        key,
+        payload,
+        attempts,
+        cause[:2000],
+    )
+    given_up: bool = await tx.fetchval("SELECT state = 'dead' FROM jobs WHERE kind = $1 AND key = $2", kind, key)
+    return given_up
 
-    def __init__(self, db: Database, app: object, handlers: Mapping[str, Handler]) -> None:
+
+async def dead(q: Queryable, page: Page) -> list[Row]:
+    """Those that were given up, the newest first; one row more than the page."""
+    after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], 2, descending=True)
+    return await q.fetch(
+        f"""SELECT id, kind, payload, attempts, last_error, created_at FROM jobs
+            WHERE state = 'dead' AND {after} ORDER BY {order} LIMIT $1""",  # noqa: S608 - the page's text
+        page.limit,
+        *page.args,
+    )
+
+
+async def replay(tx: Tx, ids: Sequence[UUID] | None) -> list[UUID]:
+    """As revive, by id; None: every one that is given up. Those that were."""
+    rows = await tx.fetch(
+        """UPDATE jobs SET state = 'ready', attempts = 0, run_at = now()
+           WHERE state = 'dead' AND ($1::uuid[] IS NULL OR id = ANY($1)) RETURNING id""",
+        None if ids is None else list(ids),
+    )
+    return [row["id"] for row in rows]
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Kinds of jobs that share a width."""
+
+    kinds: list[str]
+    width: int
+    running: set["asyncio.Task[None]"] = field(default_factory=set)
+
+
+class Worker:
+    """Runs a service's jobs, CONCURRENCY at once; a kind in `at_once` beside them, in a lane of its own so wide."""
+
+    def __init__(
+        self,
+        db: Database,
+        app: object,
+        handlers: Mapping[str, Handler],
+        at_once: Mapping[str, int] | None = None,
+    ) -> None:
         self._db = db
         self._app = app
         self._handlers = handlers
-        self._running: set[asyncio.Task[None]] = set()
+        own = {kind: width for kind, width in (at_once or {}).items() if kind in handlers}
+        self._lanes = [_Lane([kind for kind in handlers if kind not in own], CONCURRENCY)]
+        self._lanes += [_Lane([kind], width) for kind, width in own.items()]
 
     async def run(self) -> None:
         """Until cancelled; jobs in hand are finished first, for up to ten seconds."""
@@ -136,8 +194,8 @@ class Worker:
                     log.warning("the job worker waits for the database", extra={"cause": str(error)})
                     await asyncio.sleep(_POLL_SECONDS)
         finally:
-            if self._running:
-                _, late = await asyncio.wait(self._running, timeout=10)
+            if running := {task for lane in self._lanes for task in lane.running}:
+                _, late = await asyncio.wait(running, timeout=10)
                 for task in late:
                     task.cancel()
                 if late:
@@ -146,20 +204,23 @@ class Worker:
     async def _work(self, awake: asyncio.Event, closed: Callable[[], bool]) -> None:
         while not closed():
             awake.clear()
-            free = CONCURRENCY - len(self._running)
-            rows = await self._lease(free) if free else []
-            for row in rows:
-                task = asyncio.create_task(self._attempt(row))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                task.add_done_callback(lambda _: awake.set())
-            if len(rows) == free and free:
+            more = False
+            for lane in self._lanes:
+                free = lane.width - len(lane.running)
+                rows = await self._lease(lane.kinds, free) if free else []
+                for row in rows:
+                    task = asyncio.create_task(self._attempt(row))
+                    lane.running.add(task)
+                    task.add_done_callback(lane.running.discard)
+                    task.add_done_callback(lambda _: awake.set())
+                more = more or (len(rows) == free and free > 0)
+            if more:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
                     await awake.wait()
 
-    async def _lease(self, limit: int) -> list[Row]:
+    async def _lease(self, kinds: Sequence[str], limit: int) -> list[Row]:
         return await self._db.fetch(
             """UPDATE jobs SET leased_until = now() + make_interval(secs => $3), fence = fence + 1,
                       attempts = attempts + 1
@@ -168,7 +229,7 @@ class Worker:
                                       AND (leased_until IS NULL OR leased_until < now())
                                     ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                RETURNING id, kind, payload, attempts, fence, traceparent""",
-            list(self._handlers),
+            list(kinds),
             limit,
             LEASE_SECONDS,
         )

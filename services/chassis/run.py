@@ -14,11 +14,13 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from portico.common.v1 import repair_pb2_grpc
 from services.chassis import bus, consume, jobs, migrate, outbox, telemetry
 from services.chassis.actor import ActorVerifier
 from services.chassis.config import Env
 from services.chassis.db import CONNECTION_ERRORS, Database, connect
 from services.chassis.grpc import DeclaredServer, Edge
+from services.chassis.repair import RepairRpc
 
 log = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
@@ -70,11 +72,12 @@ def serve(
     migrations: Path,
     consumes: Mapping[str, consume.Consumer] | None = None,
     job_handlers: Mapping[str, jobs.Handler] | None = None,
+    at_once: Mapping[str, int] | None = None,
     periodic: Mapping[str, jobs.Periodic] | None = None,
     close: Callable[[A], Awaitable[None]] | None = None,
 ) -> None:
     """Runs until SIGTERM or SIGINT. `build` makes the service's App from its database; `register` adds its servicers;
-    `close` ends the App's adapters."""
+    `close` ends the App's adapters; `at_once` gives kinds of jobs a lane of their own, so wide."""
     telemetry.setup(
         service,
         log_level=settings.log_level,
@@ -87,7 +90,7 @@ def serve(
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
         async with mounted(
-            service, settings, build, register, migrations, consumes, job_handlers, periodic, close
+            service, settings, build, register, migrations, consumes, job_handlers, periodic, close, at_once=at_once
         ) as failed:
             waits = [asyncio.create_task(stop.wait()), asyncio.create_task(failed.wait())]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -109,6 +112,7 @@ async def mounted(
     periodic: Mapping[str, jobs.Periodic] | None = None,
     close: Callable[[A], Awaitable[None]] | None = None,
     broker_seconds: float = _BROKER_SECONDS,
+    at_once: Mapping[str, int] | None = None,
 ) -> AsyncIterator[asyncio.Event]:
     """A running service; the event given is set when a background task ends by itself, which none should.
 
@@ -117,11 +121,12 @@ async def mounted(
     db = await _database(service, settings, migrations)
     app = await build(db)
     inbox = consume.Inbox(db, app, consumes or {})
-    worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry})
+    worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry}, at_once)
     verifier = ActorVerifier(settings.actor_jwks_file.read_text())
     server = grpc.aio.server(interceptors=[Edge(service, verifier)], options=_OPTIONS)
-    declared = DeclaredServer(server)
+    declared: Any = DeclaredServer(server)
     register(declared, app)
+    repair_pb2_grpc.add_RepairServiceServicer_to_server(RepairRpc(service, db, inbox), declared)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     reflection.enable_server_reflection((*declared.services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

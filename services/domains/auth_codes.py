@@ -44,6 +44,9 @@ async def request(app: App, actor: Actor, scope: Scope, domain_id: UUID, now: da
         delivery: str = (await store.tld(tx, domain["tld"]))["auth_code_delivery"]
         await _tell(tx, actor, domain, delivery, now)
         if delivery == REGISTRY_EMAIL:
+            newest = await intents.newest_unsettled(tx, domain_id)
+            if newest is not None and newest["command"] == COMMAND:
+                return Requested(delivery, operation_id=newest["operation_id"])  # that mail will be as good
             # Nobody on our side ever sees it.
             return Requested(delivery, operation_id=await _set(tx, domain, intents.new_auth_info(), actor, now))
     try:
@@ -111,7 +114,7 @@ async def _succeed(_tx: Tx, _task: Task, _info: DomainInfo | None) -> None:
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
-    await changes.log_refusal(tx, task, COMMAND, reason)
+    await changes.log_refusal(tx, task, "domain.auth_code_refused", reason)
 
 
 # The code is kept for as long as the registry may still have to be told it.

@@ -61,7 +61,7 @@ async def set_auto_renew(
         changed = [row for row in rows if row["auto_renew"] != auto_renew]
         await store.keep_auto_renew(tx, [row["id"] for row in changed], auto_renew)
         before, after = {"auto_renew": not auto_renew}, {"auto_renew": auto_renew}
-        await changes.tell_many(tx, actor, "auto_renew", [(row, before, after) for row in changed])
+        await changes.tell_many(tx, actor, "domain.auto_renew_changed", [(row, before, after) for row in changed])
         shown = sorted(rows, key=lambda row: str(row["name"]))[:SHOWN]
         domains = await store.by_ids(tx, actor.account_id, scope.resources, [row["id"] for row in shown])
     return Wished(sorted(domains, key=lambda row: str(row["name"])), len(rows), len(changed), problems)

@@ -86,32 +86,29 @@ async def ask(
 
 
 async def tell(
-    tx: Tx, actor: Actor, domain: Row, what: str, *, before: Mapping[str, object], after: Mapping[str, object]
+    tx: Tx, actor: Actor, domain: Row, action: str, *, before: Mapping[str, object], after: Mapping[str, object]
 ) -> None:
-    """The event log's entry and the event of a change that has come about."""
-    await tell_many(tx, actor, what, [(domain, before, after)])
+    """The event log's entry and the event of a change that has come about: "domain.lock_changed"."""
+    await tell_many(tx, actor, action, [(domain, before, after)])
 
 
 async def tell_many(
-    tx: Tx, actor: Actor, what: str, changed: Sequence[tuple[Row, Mapping[str, object], Mapping[str, object]]]
+    tx: Tx, actor: Actor, action: str, changed: Sequence[tuple[Row, Mapping[str, object], Mapping[str, object]]]
 ) -> None:
     """The same for many domains, in two statements."""
     now = times.to_pb(datetime.now(UTC))
-    await audit.record_many(
-        tx,
-        actor,
-        [
-            audit.Change(f"domain.{what}_changed", ("Domain", domain["id"], domain["unicode_name"]), before, after)
-            for domain, before, after in changed
-        ],
-    )
+    entries = [
+        audit.Change(action, ("Domain", domain["id"], domain["unicode_name"]), before, after)
+        for domain, before, after in changed
+    ]
+    await audit.record_many(tx, actor, entries)
     events = [
         events_pb2.DomainChanged(
             domain_id=str(domain["id"]),
             account_id=str(domain["account_id"]),
             name=domain["name"],
             unicode_name=domain["unicode_name"],
-            what=what,
+            what=action.removeprefix("domain.").removesuffix("_changed"),
             actor=actor.ref(),
             occurred_at=now,
         )
@@ -120,7 +117,7 @@ async def tell_many(
     await outbox.add_many(tx, [(event, event.account_id, event.domain_id) for event in events])
 
 
-async def log_refusal(tx: Tx, task: Task, what: str, reason: str) -> None:
-    """The event log's entry of a change that its registry refused."""
+async def log_refusal(tx: Tx, task: Task, action: str, reason: str) -> None:
+    """The event log's entry of a change that its registry refused: "domain.lock_refused"."""
     subject = ("Domain", task.domain["id"], task.domain["unicode_name"])
-    await audit.record(tx, task.actor, f"domain.{what}_refused", subject=subject, after={"reason": reason})
+    await audit.record(tx, task.actor, action, subject=subject, after={"reason": reason})

@@ -168,6 +168,29 @@ async def keep_fetched(tx: Tx, account_id: UUID, handle: str, person: Person, no
     return contact_id
 
 
+async def keep_unreadable(tx: Tx, account_id: UUID, handle: str, now: datetime) -> UUID:
+    """A contact that the registry names, but tells us nothing of; what we know of it stays."""
+    contact_id: UUID = await tx.fetchval(
+        """INSERT INTO registry_contacts (account_id, handle, created, name, street, city, country, email, created_at, updated_at)
+           VALUES ($1, $2, true, '', '{}', '', '', '', $3, $3)
+           ON CONFLICT (account_id, handle) DO UPDATE SET created = true RETURNING id""",
+        account_id,
+        handle,
+        now,
+    )
+    return contact_id
+
+
+async def holder_rules(q: Queryable, contact_id: UUID) -> list[Row]:
+    """(tld, rule) of the TLDs under which the contact holds domains, and which do not simply let a holder be changed."""
+    return await q.fetch(
+        """SELECT DISTINCT t.tld, t.registrant_change AS rule FROM domain_contacts c
+           JOIN domains d ON d.id = c.domain_id JOIN tlds t ON t.tld = d.tld
+           WHERE c.contact_id = $1 AND c.role = 'registrant' AND t.registrant_change <> 'UPDATE' ORDER BY t.tld""",
+        contact_id,
+    )
+
+
 async def keep_verification(tx: Tx, contact_id: UUID, verified_at: datetime | None, days: int) -> bool:
     """VERIFIED since then, for so many days; PENDING without a date. Whether that is news."""
     row = await tx.fetchrow(

@@ -156,18 +156,24 @@ class _Asked:
             self.problems.append(ContactOnOtherDomains(detail, field=f"{role}.data"))
         elif self.edits.setdefault(contact_id, person) != person:
             self.problems.append(Invalid("two roles give one contact different data", field=f"{role}.data"))
+        elif (person.name, person.org) != (old.name, old.org):
+            # The same one's new address is not another holder, but this is, of every domain that it holds.
+            for row in await contact_store.holder_rules(self._tx, contact_id):
+                self._rule(row["rule"], row["tld"], f"{role}.data")
 
     async def check_registrant(self, old: Row) -> None:
-        """Another holder is the registry's rule to allow; the same one's new address is not another holder."""
-        new = self._people.get(self.roles["registrant"]) if "registrant" in self.roles else self.edits.get(old["id"])
-        if new is None or (new.name, new.org) == (old["name"], old["org"]):
+        """Another holder is the registry's rule to allow."""
+        new = self.roles.get("registrant", old["id"])
+        if new == old["id"] or (self._people[new].name, self._people[new].org) == (old["name"], old["org"]):
             return
-        rule = (await store.tld(self._tx, self._domain["tld"]))["registrant_change"]
-        about = {"tld": self._domain["tld"], "name": self._domain["unicode_name"]}
+        tld = self._domain["tld"]
+        self._rule((await store.tld(self._tx, tld))["registrant_change"], tld, "registrant")
+
+    def _rule(self, rule: str, tld: str, field: str) -> None:
         if rule == "TRADE":
-            self.problems.append(RegistrantChangeByTrade("by trade only", field="registrant", **about))
+            self.problems.append(RegistrantChangeByTrade("by trade only", field=field, tld=tld))
         elif rule == "REFUSED":
-            self.problems.append(RegistrantChangeRefused("never", field="registrant", **about))
+            self.problems.append(RegistrantChangeRefused("never", field=field, tld=tld))
 
     async def insert_new(self) -> None:
         for person, contact_id in self._new.items():
@@ -254,9 +260,9 @@ async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
     after: dict[str, object] = dict(await _named(tx, domain))
     if edits:
         after["edited"] = [person.org or person.name for person in edits.values()]
-    await changes.tell(tx, task.actor, domain, COMMAND, before=before, after=after)
+    await changes.tell(tx, task.actor, domain, "domain.contacts_changed", before=before, after=after)
     # Whether the registry verifies them is for the next look at it to say.
-    await jobs.add(tx, FETCH, {"domain_id": str(domain["id"])}, key=f"{domain['id']}:{task.intent['id']}")
+    await schedule_fetch(tx, [domain["id"]], again=str(task.intent["id"]))
 
 
 async def _named(tx: Tx, domain: Row) -> dict[str, Any]:
@@ -265,7 +271,7 @@ async def _named(tx: Tx, domain: Row) -> dict[str, Any]:
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
-    await changes.log_refusal(tx, task, COMMAND, reason)
+    await changes.log_refusal(tx, task, "domain.contacts_refused", reason)
 
 
 def _roles(task: Task) -> dict[str, UUID]:
@@ -305,13 +311,15 @@ async def _fetch_unknown(app: App, actor: Actor, scope: Scope, domain_ids: Seque
         await schedule_fetch(app.db, unknown)
 
 
-async def schedule_fetch(q: Queryable, domain_ids: Sequence[UUID]) -> None:
-    """The registry is asked for the contacts of domains; once, whoever and however often somebody needs them."""
-    await jobs.add_many(q, FETCH, {str(domain_id): {"domain_id": str(domain_id)} for domain_id in domain_ids})
+async def schedule_fetch(q: Queryable, domain_ids: Sequence[UUID], *, again: str = "") -> None:
+    """The registry is asked for the contacts of domains; once, whoever and however often somebody needs them, and once
+    more for each occasion to ask `again`."""
+    keys = {f"{domain_id}:{again}" if again else str(domain_id): domain_id for domain_id in domain_ids}
+    await jobs.add_many(q, FETCH, {key: {"domain_id": str(domain_id)} for key, domain_id in keys.items()})
 
 
 async def fetch(job: jobs.LeasedJob, app: App, now: datetime) -> None:
-    """Keeps what the registry tells of a domain's contacts. What it does not let us see is left out."""
+    """Keeps what the registry tells of a domain's contacts. Of those that it does not let us see, the handle."""
     domain = await store.get(app.db, UUID(job.payload["domain_id"]))
     if domain is None or domain["state"] in store.ENDED:
         return
@@ -329,11 +337,13 @@ async def fetch(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         domain = await store.lock(tx, domain["id"])
         if await intents.has_changed(tx, domain["id"], COMMAND, since=now):
             raise jobs.RetryLater(cause="they are being changed")
-        known: dict[str, UUID] = {}
+        account, known = domain["account_id"], {}
         for handle, contact in told.items():
-            if contact is not None:
+            if contact is None:
+                known[handle] = await contact_store.keep_unreadable(tx, account, handle, now)
+            else:
                 person = Person.of_epp(contact.data)
-                known[handle] = await contact_store.keep_fetched(tx, domain["account_id"], handle, person, now)
+                known[handle] = await contact_store.keep_fetched(tx, account, handle, person, now)
         roles = {role: known[handle] for role, handle in handles.items() if handle in known}
         await contact_store.set_roles(tx, domain, roles, others_go=True)
         days = (await store.tld(tx, domain["tld"]))["contact_verified_days"]
@@ -371,10 +381,7 @@ async def _keep_verification(tx: Tx, domain: Row, contact_id: UUID, holder: Cont
 async def look_at_waiting(app: App, now: datetime) -> None:
     """Asks again for the contacts that wait for their verification."""
     waiting = await contact_store.waiting(app.db, _AT_ONCE)
-    slot = int(now.timestamp()) // 300
-    await jobs.add_many(
-        app.db, FETCH, {f"{row['domain_id']}:{slot}": {"domain_id": str(row["domain_id"])} for row in waiting}
-    )
+    await schedule_fetch(app.db, [row["domain_id"] for row in waiting], again=f"{now:%Y-%m-%dT%H:%M}")
 
 
 async def retry_given_up(q: Queryable) -> None:

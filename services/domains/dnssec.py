@@ -6,7 +6,7 @@ turn back, and the chain was never broken. Each wish is an operation; a later on
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from services.chassis import jobs
@@ -149,11 +149,13 @@ async def unsign(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         await zone_store.keep_dnssec(tx, zone_id, "OFF", since=now, ds=[])
         await operations.finish(tx, operation_id, SUCCEEDED)
         actor = transforms.actor_of(job.payload["actor"], domain["account_id"])
-        await changes.tell(tx, actor, domain, COMMAND, before={"dnssec": "DISABLING"}, after={"dnssec": "OFF"})
+        await changes.tell(
+            tx, actor, domain, "domain.dnssec_changed", before={"dnssec": "DISABLING"}, after={"dnssec": "OFF"}
+        )
 
 
-async def _nameservers_away(job: jobs.LeasedJob, app: App, operation_id: UUID, error: Exception) -> None:
-    """Raises RetryLater."""
+async def _nameservers_away(job: jobs.LeasedJob, app: App, operation_id: UUID, error: Exception) -> NoReturn:
+    """The work waits for them."""
     async with app.db.transaction() as tx:
         await job.hold(tx)
         await operations.step(tx, operation_id, "keys", WAITING, detail="nameservers away")
@@ -196,7 +198,7 @@ async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
         await zone_store.keep_dnssec(tx, zone["id"], "ON", since=task.now, ds=records)
         await operations.finish(tx, task.operation_id, SUCCEEDED)
         before, after = {"dnssec": zone["dnssec"]}, {"dnssec": "ON", "ds": records}
-        await changes.tell(tx, task.actor, task.domain, COMMAND, before=before, after=after)
+        await changes.tell(tx, task.actor, task.domain, "domain.dnssec_changed", before=before, after=after)
         return
     until = task.now + timedelta(seconds=(await store.tld(tx, task.domain["tld"]))["ds_seconds"])
     await zone_store.keep_dnssec(
@@ -216,12 +218,12 @@ async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
     }
     await jobs.add(tx, UNSIGN, payload, key=str(task.operation_id), run_at=until)
     before, after = {"dnssec": "ON"}, {"dnssec": "DISABLING", "until": until.isoformat()}
-    await changes.tell(tx, task.actor, task.domain, COMMAND, before=before, after=after)
+    await changes.tell(tx, task.actor, task.domain, "domain.dnssec_changed", before=before, after=after)
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
     """Back to where it was: without a DS the keys harm nobody, with one they are there."""
-    await changes.log_refusal(tx, task, COMMAND, reason)
+    await changes.log_refusal(tx, task, "domain.dnssec_refused", reason)
     zone = await _current(tx, task)
     if zone is not None:
         state = "OFF" if task.parameters["ds"] else "ON"

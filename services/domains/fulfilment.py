@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from services.chassis import audit
+from services.chassis.actor import system
 from services.chassis.db import Row, Tx
 from services.chassis.operations import FAILED
 from services.domains import order_items, registration, renewals, restores, store, transfers
@@ -22,6 +24,20 @@ async def start_paid(tx: Tx, account_id: UUID, order_id: UUID, item_ids: Sequenc
     """Payment came: the items go to their registries. One already on its way is left alone."""
     paid, failed = await order_items.mark_paid(tx, account_id, order_id, item_ids, now)
     for item in paid:
+        started = {
+            order_items.REGISTER: "domain.registration_started",
+            order_items.TRANSFER: "domain.transfer_started",
+            order_items.RENEW: "domain.renewal_started",
+            order_items.RESTORE: "domain.restore_started",
+        }[item["action"]]
+        await audit.record(
+            tx,
+            system("domains", account_id),
+            started,
+            subject=("Domain", item["domain_id"], item["unicode_name"]),
+            before={"state": "ORDERED"},
+            after={"state": "PAID"},
+        )
         await _STARTS[item["action"]](tx, item, now)
     for item in failed:
         await order_items.tell_failed(tx, item, item["failure"], "paid after it had failed")
@@ -34,5 +50,19 @@ async def reject(tx: Tx, account_id: UUID, order_id: UUID, reason: str, now: dat
             await store.mark_failed(tx, item["domain_id"], reason, now)
         await operations.finish(
             tx, item["operation_id"], FAILED, reason=reason, metadata={"name": item["unicode_name"]}
+        )
+        ended = {
+            order_items.REGISTER: "domain.registration_failed",
+            order_items.TRANSFER: "domain.transfer_failed",
+            order_items.RENEW: "domain.renewal_failed",
+            order_items.RESTORE: "domain.restore_failed",
+        }[item["action"]]
+        await audit.record(
+            tx,
+            system("domains", account_id),
+            ended,
+            subject=("Domain", item["domain_id"], item["unicode_name"]),
+            before={"state": "ORDERED"},
+            after={"state": "FAILED", "reason": reason},
         )
         await order_items.failed(tx, item, reason, "not paid", now)

@@ -59,11 +59,13 @@ def _carried_out(task: Task, info: DomainInfo) -> bool:
 
 async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
     before = {"locked": "clientTransferProhibited" in task.domain["statuses"]}
-    await changes.tell(tx, task.actor, task.domain, COMMAND, before=before, after={"locked": task.parameters["locked"]})
+    await changes.tell(
+        tx, task.actor, task.domain, "domain.lock_changed", before=before, after={"locked": task.parameters["locked"]}
+    )
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
-    await changes.log_refusal(tx, task, COMMAND, reason)
+    await changes.log_refusal(tx, task, "domain.lock_refused", reason)
 
 
 COMMANDS = {COMMAND: Command("registry_update", _send, transforms.shown_by_info(_carried_out), _succeed, _refuse)}

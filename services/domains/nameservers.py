@@ -219,7 +219,7 @@ async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
     await store.keep_nameservers(tx, domain["id"], list(hosts), glue(hosts))
     before = {"nameservers": _listed(domain["nameservers"], domain["glue"])}
     after = {"nameservers": _listed(hosts, hosts)}
-    await changes.tell(tx, task.actor, domain, "nameservers", before=before, after=after)
+    await changes.tell(tx, task.actor, domain, "domain.nameservers_changed", before=before, after=after)
     assert task.operation_id is not None
     # The zone that our nameservers serve names the same ones as its parent (RFC 1034 4.2.2). Where only others are to
     # serve the name, our zone is asked by nobody and stays as it is, ready for a way back.
@@ -240,7 +240,7 @@ def _wanted(task: Task) -> Hosts:
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
-    await changes.log_refusal(tx, task, COMMAND, reason)
+    await changes.log_refusal(tx, task, "domain.nameservers_refused", reason)
 
 
 COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, ends_operation=False)}

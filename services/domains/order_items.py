@@ -21,12 +21,6 @@ OPERATIONS: Mapping[str, tuple[str, Sequence[str]]] = {
     RENEW: ("DOMAIN_RENEWAL", ("payment", "registry_renew")),
     RESTORE: ("DOMAIN_RESTORE", ("payment", "registry_restore")),
 }
-_AUDITED = {
-    REGISTER: "domain.registration_ordered",
-    TRANSFER: "domain.transfer_ordered",
-    RENEW: "domain.renewal_ordered",
-    RESTORE: "domain.restore_ordered",
-}
 _ITEM = """i.id, i.order_id, i.account_id, i.domain_id, i.action, i.years, i.state, i.failure, i.operation_id,
            i.period_start, i.auth_code, i.code_wanted, d.name, d.unicode_name, d.tld, d.expires_at"""
 _ITEMS = f"SELECT {_ITEM} FROM order_items i JOIN domains d ON d.id = i.domain_id"  # noqa: S608
@@ -90,10 +84,16 @@ async def place(
         [item.auth_code for item in wanted],
     )
     names = [item.domain["unicode_name"] for item in wanted]
+    audited = {
+        REGISTER: "domain.registration_ordered",
+        TRANSFER: "domain.transfer_ordered",
+        RENEW: "domain.renewal_ordered",
+        RESTORE: "domain.restore_ordered",
+    }[wanted[0].action]
     await audit.record(
         tx,
         actor,
-        _AUDITED[wanted[0].action],
+        audited,
         subject=("Order", order_id, ", ".join(names[:5]) + (" …" if len(names) > 5 else "")),
         after={"names": [item.domain["name"] for item in wanted], "years": wanted[0].years},
     )

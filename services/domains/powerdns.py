@@ -10,6 +10,7 @@ from services.domains.records import Key, RecordSet
 
 _SHA256 = 2
 _SERVER = "/api/v1/servers/localhost/zones"
+_FLUSH = "/api/v1/servers/localhost/cache/flush"
 
 
 class PowerDnsRefused(Exception):
@@ -77,6 +78,7 @@ class PowerDns:
             await self._call("POST", path, wanted, accept=(201,))
             keys = (await self._call("GET", path, None, accept=(200,))).json()
         await self._call("PUT", f"{_SERVER}/{name}./rectify", None, accept=(200,))
+        await self._forget_answers(name)
         return [ds for key in keys if key["active"] for ds in map(_ds, key.get("ds", ())) if ds.digest_type == _SHA256]
 
     async def unsign(self, name: str) -> None:
@@ -85,6 +87,11 @@ class PowerDns:
         answer = await self._call("GET", path, None, accept=(200, 404))
         for key in answer.json() if answer.status_code == 200 else ():
             await self._call("DELETE", f"{path}/{key['id']}", None, accept=(204, 404))
+        await self._forget_answers(name)
+
+    async def _forget_answers(self, name: str) -> None:
+        """Else the server gives answers without, or with, the keys for as long as its packet cache keeps them."""
+        await self._call("PUT", f"{_FLUSH}?domain={name}.", None, accept=(200,))
 
     async def _zone(self, zone: str) -> list[dict[str, Any]] | None:
         answer = await self._call("GET", f"{_SERVER}/{zone}", None, accept=(200, 404))

@@ -215,6 +215,7 @@ async def _fail(
             system("domains", domain["account_id"]),
             "domain.registration_failed",
             subject=("Domain", domain["id"], domain["unicode_name"]),
+            before={"state": domain["state"]},
             after={"state": "FAILED", "reason": reason},
         )
         await order_items.failed(tx, await _item(tx, domain), reason, detail, now)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from services.chassis import jobs
@@ -259,8 +259,8 @@ async def _look(task: Task, command: Command) -> Seen:
         raise jobs.RetryLater(cause=f"cannot settle: {error}") from error
 
 
-async def _unsay(job: jobs.LeasedJob, task: Task, command: Command, error: Exception) -> None:
-    """Nothing was changed: the command waits for the registry. Raises RetryLater."""
+async def _unsay(job: jobs.LeasedJob, task: Task, command: Command, error: Exception) -> NoReturn:
+    """Nothing was changed: the command waits for the registry."""
     async with task.app.db.transaction() as tx:
         await job.hold(tx)
         await intents.unsay(tx, task.intent["id"], str(error))
@@ -268,8 +268,8 @@ async def _unsay(job: jobs.LeasedJob, task: Task, command: Command, error: Excep
     raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
 
 
-async def _pending(job: jobs.LeasedJob, task: Task, command: Command) -> None:
-    """Raises RetryLater."""
+async def _pending(job: jobs.LeasedJob, task: Task, command: Command) -> NoReturn:
+    """The registry decides later."""
     async with task.app.db.transaction() as tx:
         await job.hold(tx)
         await intents.note_pending(tx, task.intent["id"])

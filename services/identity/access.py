@@ -1,5 +1,6 @@
 """What a contact may do: roles as data, grants of its own, and what a token made by it may at most."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -56,12 +57,39 @@ ROLES: dict[str, frozenset[str]] = {
 }
 
 
+#: What the first part of a permission is about can be named one by one.
+LIMITABLE = frozenset({"domains", "dns", "hosting", "billing", "tickets"})
+MOST_RESOURCES = 100
+"""In all grants of a contact together: they travel in the actor token, in a call's metadata."""
+_COORDINATE = re.compile(r"[A-Z][A-Za-z0-9]*\.[a-z][A-Za-z0-9]*")
+
+
 class RoleUnknown(Invalid):
     reason = "ROLE_UNKNOWN"
 
 
 class PermissionUnknown(Invalid):
     reason = "PERMISSION_UNKNOWN"
+
+
+class GrantNotLimitable(Invalid):
+    """The permission is about the account as a whole."""
+
+    reason = "GRANT_NOT_LIMITABLE"
+
+
+class GrantExpiryInvalid(Invalid):
+    reason = "GRANT_EXPIRY_INVALID"
+
+
+class TooManyResources(Invalid):
+    reason = "TOO_MANY_RESOURCES"
+
+
+class CoordinateInvalid(Invalid):
+    """It does not look like a field of the schema, "Domain.zone"."""
+
+    reason = "COORDINATE_INVALID"
 
 
 def check_role(role: str) -> None:
@@ -79,6 +107,27 @@ def check_grants(grants: Iterable[Grant]) -> None:
                 field=f"grants[{index}].permission",
                 permission=grant.permission,
             )
+
+
+def check_given(grants: Sequence[Grant], now: datetime) -> None:
+    """What check_grants says, and that each grant can be limited as it is and is not over before it begins."""
+    check_grants(grants)
+    for index, grant in enumerate(grants):
+        if grant.resources is not None and grant.permission.partition(".")[0] not in LIMITABLE:
+            detail = f"{grant.permission} cannot be limited to resources"
+            raise GrantNotLimitable(detail, field=f"grants[{index}].resources", permission=grant.permission)
+        if _over(grant, now):
+            raise GrantExpiryInvalid("must lie in the future", field=f"grants[{index}].expires_at")
+    if sum(len(grant.resources or ()) for grant in grants) > MOST_RESOURCES:
+        raise TooManyResources(f"at most {MOST_RESOURCES}", field="grants", limit=str(MOST_RESOURCES))
+
+
+def check_coordinates(fields: Iterable[str]) -> None:
+    """CoordinateInvalid for what cannot be a field. Whether it is one only the gateway knows."""
+    for index, coordinate in enumerate(fields):
+        if not _COORDINATE.fullmatch(coordinate):
+            detail = f"{coordinate!r} is no coordinate"
+            raise CoordinateInvalid(detail, field=f"denied_fields[{index}]", coordinate=coordinate)
 
 
 def effective(role: str, own: Sequence[Grant], now: datetime) -> tuple[Grant, ...]:
@@ -100,6 +149,29 @@ def narrowed(maker: Sequence[Grant], token: Sequence[Grant] | None, now: datetim
         and not _over(its, now)
         and not _empty(_common(mine.resources, its.resources))
     )
+
+
+def until(grants: Iterable[Grant], end: datetime | None) -> tuple[Grant, ...]:
+    """The grants, none of them longer than `end`."""
+    return tuple(Grant(g.permission, g.resources, _sooner(g.expires_at, end)) for g in grants)
+
+
+def exceeding(wanted: Iterable[Grant], held: Sequence[Grant]) -> Grant | None:
+    """The first wanted grant that reaches further, or lasts longer, than what is held; None when none does."""
+    return next((grant for grant in wanted if not _covered(grant, held)), None)
+
+
+def _covered(grant: Grant, held: Sequence[Grant]) -> bool:
+    lasting = [
+        h
+        for h in held
+        if h.permission == grant.permission
+        and (h.expires_at is None or (grant.expires_at is not None and grant.expires_at <= h.expires_at))
+    ]
+    if any(h.resources is None for h in lasting):
+        return True
+    named = frozenset[UUID]().union(*(h.resources or () for h in lasting))
+    return grant.resources is not None and grant.resources <= named
 
 
 def dump(grants: Iterable[Grant]) -> list[dict[str, Any]]:

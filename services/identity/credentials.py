@@ -1,8 +1,10 @@
-"""From a session's secret or an API token to a user and what it may: on the way of every request, so it is cheap.
+"""From a credential (a session's secret, an app's access token, an API token) to a user and what it may: on the way of
+every request, so it is cheap.
 
 Two statements, three when the last use is noted, which happens at most once a minute; no slow hash.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +13,7 @@ from joserfc.jwk import OKPKey
 from services.chassis.actor import Actor, Grant, sign
 from services.chassis.db import Database, Row
 from services.chassis.errors import Unauthenticated
-from services.identity import access, credential_store, networks, secret, store
+from services.identity import access, contact_store, credential_store, networks, oauth_store, scopes, secret, users
 from services.identity.people import Contact, User
 from services.identity.sessions import IDLE
 
@@ -50,11 +52,13 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`kind` is "session" or "token"."""
+    """`kind` is "session" (of a browser, or of an app that may do all) or "token"; `operator` names the one who looks
+    through this session, or is empty."""
 
     user: User
     memberships: list[Membership]
     kind: str
+    operator: str
 
 
 class ActorTokens:
@@ -66,54 +70,112 @@ class ActorTokens:
         self._key = key
         self._signed: dict[Actor, tuple[str, datetime]] = {}
 
-    def give(self, actor: Actor, now: datetime) -> tuple[str, datetime]:
+    def give(self, actor: Actor, now: datetime, life: timedelta = ACTOR_TOKEN_LIFE) -> tuple[str, datetime]:
         """(token, when it ends)."""
         kept = self._signed.get(actor)
-        if kept is not None and kept[1] - now >= ACTOR_TOKEN_LIFE / 2:
+        if kept is not None and kept[1] - now >= life / 2:
             return kept
         if len(self._signed) >= _CACHE_SIZE:
             self._signed.clear()
         # The token counts whole seconds: tell no later end than it holds.
         begun = now.replace(microsecond=0)
-        given = (sign(actor, self._key, begun, ACTOR_TOKEN_LIFE), begun + ACTOR_TOKEN_LIFE)
+        given = (sign(actor, self._key, begun, life), begun + life)
         self._signed[actor] = given
         return given
 
 
 async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip: str, now: datetime) -> Identity:
-    """Who holds this credential; CredentialInvalid, CredentialExpired, TokenIpRefused."""
+    """Who holds this credential; CredentialInvalid, CredentialExpired, TokenIpRefused, UserLocked."""
+    digest = secret.digest(credential)
+    if credential.startswith(secret.ACCESS):
+        return await _of_app(db, tokens, digest, ip, now)
     if credential.startswith(secret.TOKEN):
-        kind, table, found = "token", "api_tokens", await credential_store.token(db, secret.digest(credential))
+        kind, table, found = "token", "api_tokens", await credential_store.token(db, digest)
     elif credential.startswith(secret.SESSION):
-        kind, table, found = "session", "sessions", await credential_store.session(db, secret.digest(credential))
+        kind, table, found = "session", "sessions", await credential_store.session(db, digest)
     else:
         raise CredentialInvalid("no such credential")
     if found is None or found["ended_at" if kind == "session" else "revoked_at"] is not None:
         raise CredentialInvalid("no such credential")
-    if _expired(kind, found, now):
+    if _over(found["expires_at"], now) or (kind == "session" and found["last_used_at"] + IDLE <= now):
         raise CredentialExpired("the credential has expired")
     if kind == "token" and not networks.reach(found["networks"], ip):
         raise TokenIpRefused("the token may not be used from this address")
-    contacts = await store.memberships(db, found["user_id"], found["contact_id"], now)
+    users.check_lock(found)
+    contacts = await contact_store.memberships(db, found["user_id"], found["contact_id"], now)
     if kind == "token" and not contacts:
         raise CredentialInvalid("the membership that the token was made in is over")
     used = found["last_used_at"]
     if used is None or now - used >= _NOTE_USE_EVERY:
         await credential_store.touch(db, table, found["id"], now)
-    user = User(found["user_id"], found["email"], found["name"], found["locale"])
-    return Identity(user, [_membership(tokens, kind, found, contact, ip, now) for contact in contacts], kind)
-
-
-def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip: str, now: datetime) -> Membership:
+    user = User(found["user_id"], found["email"], found["name"], found["locale"], found["email_bouncing"])
     own = None if found["grants"] is None else access.load(found["grants"])
+    name = found["token_name"] if kind == "token" else ""
+    memberships = [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts]
+    return Identity(user, memberships, kind, (found["operator"] or "") if kind == "session" else "")
+
+
+async def person(db: Database, credential: str, *, now: datetime) -> User:
+    """Who signed in with this session; CredentialInvalid for a token, and for a session that is not wholly the user's own:
+    one that an operator looks through, or that was narrowed."""
+    found = None
+    if credential.startswith(secret.SESSION):
+        found = await credential_store.session(db, secret.digest(credential))
+    if found is None or found["ended_at"] is not None or _over(found["expires_at"], now):
+        raise CredentialInvalid("no such session")
+    if found["last_used_at"] + IDLE <= now:
+        raise CredentialInvalid("no such session")
+    if found["operator"] is not None or found["grants"] is not None or found["contact_id"] is not None:
+        raise CredentialInvalid("the session is not the user's own")
+    return User(found["user_id"], found["email"], found["name"], found["locale"])
+
+
+async def _of_app(db: Database, tokens: ActorTokens, digest: bytes, ip: str, now: datetime) -> Identity:
+    """The user behind an app's access token. With the scope "all" the app acts as the user itself, with permissions
+    as a token that holds no more; without either it learns of the user what its scopes tell, and of no account."""
+    found = await oauth_store.access_token(db, digest)
+    if found is None or found["ended_at"] is not None or found["disabled_at"] is not None:
+        raise CredentialInvalid("no such credential")
+    if _over(found["expires_at"], now):
+        raise CredentialExpired("the credential has expired")
+    users.check_lock(found)
+    own = scopes.grants(found["scopes"])
+    kind = "session" if own is None else "token"
+    contacts = [] if own == () else await contact_store.memberships(db, found["user_id"], None, now)
+    if found["used_at"] is None or now - found["last_used_at"] >= _NOTE_USE_EVERY:
+        await oauth_store.note_access(db, digest, now)
+    known = set(found["scopes"]) if own == () else {scopes.EMAIL, scopes.PROFILE}
+    user = User(
+        found["user_id"],
+        found["email"] if scopes.EMAIL in known else "",
+        found["name"] if scopes.PROFILE in known else "",
+        found["locale"],
+    )
+    name = found["client_name"]
+    memberships = [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts]
+    return Identity(user, memberships, kind, "")
+
+
+def _membership(
+    tokens: ActorTokens,
+    kind: str,
+    found: Row,
+    own: Sequence[Grant] | None,
+    name: str,
+    contact: Contact,
+    ip: str,
+    now: datetime,
+) -> Membership:
+    """What a credential may in one account; `name` is that of the token or the app, "" for a browser."""
     grants = access.narrowed(contact.grants(now), own, now)
     confirmed_until = None
+    label = f"{contact.user.email} ({name})" if name else contact.user.email
     if kind == "token":
-        acting, actor_id, label = "token", str(found["id"]), f"{contact.user.email} ({found['token_name']})"
+        acting, actor_id = "token", str(found["id"])
     elif found["operator"] is not None:
         acting, actor_id, label = "operator", found["operator"], f"{found['operator']} → {contact.user.email}"
     else:
-        acting, actor_id, label = "user", str(contact.user.id), contact.user.email
+        acting, actor_id = "user", str(contact.user.id)
         confirmed_until = found["confirmed_at"] + CONFIRMED_FOR if found["confirmed_at"] else None
     actor = Actor(
         kind=acting,
@@ -131,7 +193,5 @@ def _membership(tokens: ActorTokens, kind: str, found: Row, contact: Contact, ip
     return Membership(contact, grants, *tokens.give(actor, now))
 
 
-def _expired(kind: str, found: Row, now: datetime) -> bool:
-    if found["expires_at"] is not None and found["expires_at"] <= now:
-        return True
-    return kind == "session" and bool(found["last_used_at"] + IDLE <= now)
+def _over(expires_at: datetime | None, now: datetime) -> bool:
+    return expires_at is not None and expires_at <= now

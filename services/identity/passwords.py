@@ -2,6 +2,7 @@
 
 import asyncio
 import unicodedata
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
@@ -24,12 +25,16 @@ class Hasher:
 
     async def hash(self, password: str) -> str:
         """The encoded hash, parameters included."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._argon2.hash, _normal(password))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._argon2.hash, normal(password))
 
     async def matches(self, encoded: str | None, password: str) -> bool:
         """Whether it is the password; with None always False, after the same work."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._matches, encoded, _normal(password))
+        return await loop.run_in_executor(self._threads, self._matches, encoded, normal(password))
+
+    async def run(self, hashed: Callable[[str], str], password: str) -> str:
+        """A hash of another kind, in the same few threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, hashed, password)
 
     def outdated(self, encoded: str) -> bool:
         """Whether it was made with other parameters than today's."""
@@ -43,6 +48,7 @@ class Hasher:
         return encoded is not None
 
 
-def _normal(password: str) -> str:
+def normal(password: str) -> str:
+    """The form that counts and is hashed."""
     # One keyboard sends "é" as one character, another as two (NIST SP 800-63B, 3.1.1.2).
     return unicodedata.normalize("NFKC", password)

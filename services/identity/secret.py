@@ -5,6 +5,17 @@ import secrets
 
 SESSION = "ps_"
 TOKEN = "pt_"  # noqa: S105 - a prefix
+PENDING_SIGN_IN = "pp_"
+OPERATOR = "po_"
+SIGN_IN_LINK = "pl_"
+INVITATION = "pi_"
+RESET = "pw_"
+#: Of OAuth: an app's access and refresh tokens, its codes, its own secret, and the handle of an authorization in hand.
+ACCESS = "pa_"
+REFRESH = "pr_"
+CODE = "pc_"
+CLIENT = "pk_"
+REQUEST = "pq_"
 
 
 def make(prefix: str) -> str:

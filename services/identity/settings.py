@@ -8,6 +8,7 @@ from joserfc.jwk import OKPKey
 from services.chassis.config import ConfigError, Env
 from services.chassis.run import ServiceSettings
 from services.chassis.sealing import Sealer
+from services.identity.relying_party import RelyingParty
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,14 @@ class Settings:
     actor_key: OKPKey
     sealer: Sealer
     public_url: str
+    relying_party: RelyingParty
     smtp_url: str | None
     mail_from: str
 
     @classmethod
     def read(cls, env: Env) -> "Settings":
-        """ACTOR_KEY_FILE is an Ed25519 private key in PKCS8 PEM, SEALING_KEYS_FILE as Sealer.read takes it; ConfigError."""
+        """ACTOR_KEY_FILE is an Ed25519 private key in PKCS8 PEM, SEALING_KEYS_FILE as Sealer.read takes it, PASSKEY_ORIGINS
+        (PUBLIC_URL without it) as RelyingParty.read does; ConfigError."""
         try:
             key = OKPKey.import_key(env.path("ACTOR_KEY_FILE").read_text())
         except (OSError, ValueError, JoseError) as error:
@@ -32,11 +35,17 @@ class Settings:
             sealer = Sealer.read(env.path("SEALING_KEYS_FILE").read_text())
         except (OSError, ValueError) as error:
             raise ConfigError(f"SEALING_KEYS_FILE is not usable: {error}") from None
+        public_url = env.text("PUBLIC_URL").rstrip("/")
+        try:
+            relying_party = RelyingParty.read(env.text("PASSKEY_ORIGINS", public_url))
+        except ValueError as error:
+            raise ConfigError(f"PASSKEY_ORIGINS is not usable: {error}") from None
         return cls(
             ServiceSettings.read(env),
             key,
             sealer,
-            env.text("PUBLIC_URL").rstrip("/"),
+            public_url,
+            relying_party,
             env.optional("SMTP_URL"),
             env.text("MAIL_FROM", "Portico <no-reply@portico.example>"),
         )

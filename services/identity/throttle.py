@@ -1,16 +1,18 @@
-"""How often passwords may be guessed, per address and per IP.
+"""How often passwords and codes may be guessed and reset links asked for, per address and per IP.
 
 Each key has an allowance of `burst` guesses that refills by one every `every` (the "generic cell rate algorithm": one
 timestamp a key says when the allowance is whole again). A guess is paid for before the password is looked at, so
-guessing in parallel gains nothing; a right password gives the address its allowance back.
+guessing in parallel gains nothing; a right one gives the address its allowance back.
 """
 
+import asyncio
 import ipaddress
 import math
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.chassis.db import Database, Tx
+from services.chassis.db import Database, Queryable, Tx
 from services.chassis.errors import Exhausted
 from services.identity import store
 
@@ -21,6 +23,12 @@ class SignInThrottled(Exhausted):
     reason = "SIGN_IN_THROTTLED"
 
 
+class ResetThrottled(Exhausted):
+    """`retry_after` as above."""
+
+    reason = "RESET_THROTTLED"
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     burst: int
@@ -29,33 +37,81 @@ class Allowance:
 
 PER_ADDRESS = Allowance(burst=10, every=timedelta(minutes=1))
 PER_IP = Allowance(burst=50, every=timedelta(seconds=10))
+#: Authorizations that apps may start from an IP: anybody may, and each is a row.
+STARTED_PER_IP = Allowance(burst=300, every=timedelta(seconds=1))
 
 
-async def spend(db: Database, email: str, ip: str, now: datetime) -> None:
-    """Pays for one guess at this address from this IP; SignInThrottled, and nothing paid, when either has none left.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is tried. Each kind has allowances of its own, kept under its name; `error` is raised when one is used up."""
+
+    name: str
+    per_address: Allowance
+    per_ip: Allowance
+    error: type[Exhausted]
+
+
+PASSWORD = Kind("", PER_ADDRESS, PER_IP, SignInThrottled)
+RESET = Kind(
+    "reset:",
+    per_address=Allowance(burst=5, every=timedelta(minutes=10)),
+    per_ip=Allowance(burst=20, every=timedelta(minutes=1)),
+    error=ResetThrottled,
+)
+#: Six digits are guessed sooner than a password, and three of them are right at any time. Whoever guesses at one kind of
+#: code leaves the other usable.
+PER_CODE = Allowance(burst=10, every=timedelta(minutes=5))
+CODES = {
+    kind: Kind(f"{kind}:", per_address=PER_CODE, per_ip=PER_IP, error=SignInThrottled)
+    for kind in ("totp", "recovery_code")
+}
+#: How long an answer takes at least after a guess, whatever there was to write down.
+_EVEN_SECONDS = 0.1
+
+
+async def spend(db: Database, email: str, ip: str, now: datetime, kind: Kind = PASSWORD) -> None:
+    """Pays for one guess at this address from this IP; the kind's error, and nothing paid, when either has none left.
 
     It does not matter whether the address is anybody's: the answer must not tell.
     """
-    keys = [(_of_address(email), PER_ADDRESS)]
+    keys = [(kind.name + _of_address(email), kind.per_address)]
     if ip:
-        keys.append((_of_ip(ip), PER_IP))
+        keys.append((kind.name + _of_ip(ip), kind.per_ip))
     async with db.transaction() as tx:
         for key, allowance in sorted(keys, key=lambda pair: pair[0]):
-            await _pay(tx, key, allowance, now)
+            await _pay(tx, key, allowance, kind.error, now)
 
 
-async def restore(tx: Tx, email: str) -> None:
-    """Gives the address its whole allowance back. The IP keeps its count: whoever has one password of his own
+async def spend_authorization(tx: Tx, ip: str, now: datetime) -> None:
+    """Pays for one started authorization from this IP; SignInThrottled."""
+    if ip:
+        await _pay(tx, f"authorization:{_of_ip(ip)}", STARTED_PER_IP, SignInThrottled, now)
+
+
+async def spend_challenge(db: Database, ip: str, now: datetime) -> None:
+    """Pays for one challenge that this IP has its security key sign; SignInThrottled."""
+    if ip:
+        async with db.transaction() as tx:
+            await _pay(tx, f"challenge:{_of_ip(ip)}", PER_IP, SignInThrottled, now)
+
+
+async def restore(q: Queryable, email: str, kind: Kind = PASSWORD) -> None:
+    """Gives the address its whole allowance of the kind back. The IP keeps its count: whoever has one password of his own
     must not earn guesses at others with it."""
-    await store.forget_guesses(tx, _of_address(email))
+    await store.forget_guesses(q, kind.name + _of_address(email))
 
 
-async def _pay(tx: Tx, key: str, allowance: Allowance, now: datetime) -> None:
+async def even(work: Awaitable[None]) -> None:
+    """Does the work, in no less than a tenth of a second: so the time does not tell whether there was any."""
+    await asyncio.gather(asyncio.sleep(_EVEN_SECONDS), work)
+
+
+async def _pay(tx: Tx, key: str, allowance: Allowance, error: type[Exhausted], now: datetime) -> None:
     latest = now + allowance.burst * allowance.every
     whole_at = await store.spend_guess(tx, key, now, allowance.every, latest)
     if whole_at is not None:
         seconds = max(1, math.ceil((whole_at + allowance.every - latest).total_seconds()))
-        raise SignInThrottled("too many guesses; try again later", retry_after=str(seconds))
+        raise error("too many tries; try again later", retry_after=str(seconds))
 
 
 def _of_ip(ip: str) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from deploy.parts import Parts
 from portico.common.v1 import common_pb2
 from portico.tickets.v1 import tickets_pb2
 from services.chassis.actor import ALGORITHM, Actor, Grant, sign
+from services.chassis.grpc import address_of, requires
 from tests.chassis.conftest import NewDatabase
 from tests.chassis.echo import EchoRpc, Mounted, eventually, running
 from tests.chassis.proxy import before
@@ -132,6 +133,50 @@ async def test_any_signed_in_user_may_call_what_needs_no_permission(echo: Mounte
     assert answer.tickets[0].subject == "anna@minta.example"
 
 
+@pytest.fixture(scope="module")
+async def careful(database: NewDatabase, parts: Parts, jwks: Path) -> AsyncIterator[Mounted]:
+    """A service whose dashboard is for who has just confirmed."""
+
+    class Careful(EchoRpc):
+        @requires("tickets.read", step_up=True)
+        async def GetDashboard(self, request: Any, _call: Any) -> Any:
+            return tickets_pb2.GetDashboardResponse(open_total=7)
+
+    async with running(await database("echo"), parts.rabbitmq.url, jwks, servicer=Careful) as mounted:
+        yield mounted
+
+
+def confirming(key: OKPKey, seconds: float | None, kind: str = "user", grants: tuple[Grant, ...] = (READ,)) -> Any:
+    """A call by somebody whose confirmation holds for so long yet; None: who never confirmed."""
+    now = datetime.now(UTC)
+    until = None if seconds is None else now + timedelta(seconds=seconds)
+    actor = Actor(kind, "u1", "anna@minta.example", uuid4(), grants=grants, confirmed_until=until)
+    token = sign(actor, key, now, timedelta(minutes=5))
+    return {"timeout": 5, "metadata": (("authorization", f"Bearer {token}"),)}
+
+
+async def test_what_needs_a_confirmation_is_done_while_one_holds(careful: Mounted, key: OKPKey) -> None:
+    answer = await careful.stub.GetDashboard(tickets_pb2.GetDashboardRequest(), **confirming(key, 60))
+    assert answer.open_total == 7
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [("user", None), ("user", -1), ("user", -600), ("token", None)])
+async def test_what_needs_a_confirmation_is_refused_without_and_to_a_token(
+    careful: Mounted, key: OKPKey, kind: str, seconds: float | None
+) -> None:
+    call = careful.stub.GetDashboard(tickets_pb2.GetDashboardRequest(), **confirming(key, seconds, kind))
+    error = await refused(call)
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert details(error)[0].reason == "STEP_UP_REQUIRED"
+
+
+async def test_a_confirmation_is_no_permission(careful: Mounted, key: OKPKey) -> None:
+    error = await refused(
+        careful.stub.GetDashboard(tickets_pb2.GetDashboardRequest(), **confirming(key, 60, grants=()))
+    )
+    assert details(error)[0].reason == "FORBIDDEN"
+
+
 async def test_scope_is_the_union_of_the_grants_resources(echo: Mounted, caller: Caller) -> None:
     one, two, three = sorted((uuid4(), uuid4(), uuid4()))
     request = tickets_pb2.ListTicketsRequest()
@@ -238,3 +283,16 @@ async def test_without_the_database_calls_are_unavailable_until_it_is_back(
 async def test_a_token_limited_to_a_thousand_objects_is_accepted(echo: Mounted, caller: Caller) -> None:
     limited = Grant("tickets.read", frozenset(uuid4() for _ in range(1000)))
     await echo.stub.GetDashboard(tickets_pb2.GetDashboardRequest(), **caller(limited))
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:192.0.2.1:50000", "192.0.2.1"),
+        ("ipv6:%5B2001:db8::1%5D:50000", "2001:db8::1"),
+        ("ipv6:[::1]:50000", "::1"),
+        ("unix:/run/portico.sock", ""),
+    ],
+)
+def test_the_address_of_a_caller_is_read_from_the_transports_name_of_it(peer: str, address: str) -> None:
+    assert address_of(peer) == address

@@ -62,6 +62,17 @@ async def test_planting_again_changes_nothing(stack: Stack) -> None:
     assert await _counts(stack) == before
 
 
+async def test_an_older_demo_file_gets_the_client_when_it_is_resumed(stack: Stack) -> None:
+    whole = stack.demo
+    stack.demo_file.write_text(json.dumps({name: value for name, value in whole.items() if name != "oauth"}))
+    await stack._plant()
+    assert stack.demo == whole
+    assert stack.demo_file.stat().st_mode & 0o077 == 0
+    assert whole["oauth"]["redirect_uri"] == "http://127.0.0.1:8787/callback"
+    clients = "SELECT count(*) FROM oauth_clients WHERE id = $1"
+    assert await _value(stack, "identity", clients, whole["oauth"]["client_id"]) == 1
+
+
 async def test_services_documents_and_tickets_are_there_and_the_books_balance(stack: Stack) -> None:
     assert (await _counts(stack))[-3:] == [12, 300, 80]
     assert await _value(stack, "billing", "SELECT sum(amount_minor)::bigint FROM ledger_entries") == 0

@@ -23,7 +23,7 @@ from services.domains.epp import (
     frames,
 )
 from services.domains.epp.errors import MalformedFrame
-from tests.sandbox import PASSWORDS, Sandbox, epp_schema, invalid, registry
+from tests.sandbox import PASSWORDS, Sandbox, epp_schema, invalid, recording, registry
 
 NUMBERS = itertools.count(1)
 NS = ["ns1.example.net.test", "ns2.example.net.test"]
@@ -44,20 +44,7 @@ def calm(sandbox: Sandbox) -> None:
 @pytest.fixture(scope="module")
 def recorded() -> Iterator[list[tuple[str, bytes]]]:
     """Every frame that the client wrote and read in this module."""
-    seen: list[tuple[str, bytes]] = []
-    read, framed = frames.read_frame, frames.framed
-
-    async def reading(reader: asyncio.StreamReader) -> bytes:
-        seen.append(("received", xml := await read(reader)))
-        return xml
-
-    def framing(xml: bytes) -> bytes:
-        seen.append(("sent", xml))
-        return framed(xml)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frames, "read_frame", reading)
-        patch.setattr(frames, "framed", framing)
+    with recording() as seen:
         yield seen
 
 

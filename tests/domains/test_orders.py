@@ -23,7 +23,7 @@ from services.domains.events import CONSUMES
 from services.domains.powerdns import PowerDns
 from services.domains.rpc import register
 from tests import sandbox
-from tests.serving import Database, Serving, holding_all_but, person, serving
+from tests.serving import Database, Serving, confirmed, holding_all_but, person, serving
 
 EVERY = ("domains.read", "domains.order", "domains.authcode", "dns.read")
 
@@ -192,6 +192,9 @@ async def test_an_order_that_billing_rejects_ends_failed_and_frees_its_names(dom
     await domains.hear(event, account)
     [told] = await domains.told(events_pb2.OrderCompleted, account)
     assert [(o.registered, o.reason) for o in told.outcomes] == [(False, "PRICE_MISSING")]
+    audited = (await domains.told(common_pb2.AuditRecorded, account))[-1]
+    assert (audited.action, audited.actor.kind, audited.subject_label) == ("domain.registration_failed", "system", name)
+    assert '"reason": "PRICE_MISSING"' in audited.after_json
     assert (await ordered(domains, uuid4(), name)).order.items
 
 
@@ -275,7 +278,8 @@ async def test_a_grant_on_named_domains_reaches_these_alone_and_orders_nothing(d
     order = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=[fresh()])
     assert (await domains.refused(limited, "RegisterDomains", order)).reason == "FORBIDDEN"
     code = pb.RequestAuthCodeRequest(domain_id=str(ids[4]))
-    assert (await domains.refused(limited, "RequestAuthCode", code)).reason == "DOMAIN_NOT_FOUND"
+    assert (await domains.refused(limited, "RequestAuthCode", code)).reason == "STEP_UP_REQUIRED"
+    assert (await domains.refused(confirmed(limited), "RequestAuthCode", code)).reason == "DOMAIN_NOT_FOUND"
     stranger = person(uuid4(), *EVERY)
     assert not (await domains.call(stranger, "BatchGetDomains", batch)).domains
 

@@ -32,7 +32,7 @@ async def test_a_narrow_token_is_good_for_its_right_alone_until_it_is_revoked(po
         return {"name": "r", "permissions": ["BILLING_READ"], "expiresAt": expires_at, "idempotencyKey": key()} | more
 
     refused = (await anna.ask(CREATE, i=asked())).data["createApiToken"]
-    assert [e["code"] for e in refused["userErrors"]] == ["TOKEN_MAY_NOT"]
+    assert [e["code"] for e in refused["userErrors"]] == ["STEP_UP_REQUIRED"]
     elsewhere = (await signed_in(CREATE, i=asked(ips=["203.0.113.7"]))).data["createApiToken"]
     answer = await Person(portal.http, elsewhere["secret"]).ask(INVOICES)
     assert (answer.status, answer.errors[0]["extensions"]["reason"]) == (401, "TOKEN_IP_REFUSED")

@@ -1,7 +1,6 @@
 """A gateway under uvicorn on loopback, before stand-ins of the services; each test gets its own world."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +8,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-import uvicorn
 
-from gateway import app
 from gateway.context import global_id
-from gateway.limits import MAX_FRAME
 from gateway.service import Gateway
-from gateway.settings import Settings
+from tests import door
 from tests.gateway import fakes
 from tests.gateway.fakes import ACCOUNTANT, ALL, World, contact, domain, invoice, operation, service, ticket, uid
 
@@ -60,41 +56,11 @@ async def stand() -> AsyncIterator[Stand]:
     world = World()
     populate(world)
     servers, addresses = await fakes.serve(world)
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    settings = Settings(
-        host="127.0.0.1",
-        port=port,
-        public_url=f"http://127.0.0.1:{port}",
-        amqp_url="amqp://127.0.0.1:1/",
-        addresses=addresses,
-        timing=True,
-        trusted_proxies="",
-        log_level="INFO",
-        traces_file=None,
-        otlp_endpoint=None,
-    )
-    application = app.create(settings)
-    config = uvicorn.Config(
-        application,
-        ws="websockets-sansio",
-        ws_max_size=MAX_FRAME,
-        ws_per_message_deflate=False,
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        assert not running.done(), "the gateway did not start"
-        await asyncio.sleep(0.01)
-    address = f"127.0.0.1:{port}"
-    async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as http:
+    async with (
+        door.gateway(addresses) as (application, address),
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as http,
+    ):
         yield Stand(world, application.state.gateway, http, address, servers)
-    server.should_exit = True
-    await running
     await asyncio.gather(*(s.stop(0) for s in servers.values()))
 
 

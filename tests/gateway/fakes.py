@@ -8,14 +8,28 @@ from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, domains_pb2_grpc
+from portico.domains.v1 import domains_pb2, domains_pb2_grpc, management_pb2, management_pb2_grpc
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
-from portico.identity.v1 import identity_pb2, identity_pb2_grpc
+from portico.identity.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
+    factors_pb2,
+    factors_pb2_grpc,
+    identity_pb2,
+    identity_pb2_grpc,
+    notifications_pb2,
+    notifications_pb2_grpc,
+    operator_pb2,
+    operator_pb2_grpc,
+    passwords_pb2,
+    passwords_pb2_grpc,
+)
 from portico.tickets.v1 import tickets_pb2, tickets_pb2_grpc
-from services.chassis.errors import DomainError, NotFound, to_status
+from services.chassis.errors import DomainError, Invalid, NotFound, Unauthenticated, to_status
 
 ALL = [
     "account.read",
@@ -41,6 +55,9 @@ ALL = [
 ACCOUNTANT = ["account.read", "billing.read", "billing.pay", "tickets.read", "tickets.write"]
 
 
+OVER = Timestamp(seconds=1_700_000_000)
+
+
 def uid(number: int) -> str:
     return str(UUID(int=number))
 
@@ -63,10 +80,41 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
+    emails: list[identity_pb2.Email] = field(default_factory=list)
+    switched_off: set[tuple[str, str]] = field(default_factory=set)
+    factors: list[factors_pb2.Factor] = field(default_factory=list)
+    pending: dict[str, str] = field(default_factory=dict)
+    """Sign-ins that wait for a second factor: secret -> token of the person."""
+    confirmed: bool = False
+    account_locks: dict[str, str] = field(default_factory=dict)
+    """Account -> why it is locked."""
+    operators: dict[str, str] = field(default_factory=dict)
+    """Token -> the operator who looks through it."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Code of an operator's link -> the token that it is good for."""
+    rights: dict[str, accounts_pb2.GetRightsResponse] = field(default_factory=dict)
+    locks: list[identity_pb2.FieldLock] = field(default_factory=list)
+    link_used: bool = False
+    vpn: passwords_pb2.VpnAccess | None = None
 
     def person(self, token: str, *contacts: identity_pb2.Contact, locale: str = "en") -> None:
         self.tokens[token] = list(contacts)
         self.users[token] = identity_pb2.User(id=str(uuid4()), email=f"{token}@x.example", name=token, locale=locale)
+
+    def explain(
+        self,
+        known: identity_pb2.Contact,
+        *,
+        kind: str = "user",
+        held: Iterable[str] | None = None,
+        confirmed: bool = False,
+    ) -> None:
+        """What GetRights answers in the contact's account; `held` where the credential may less."""
+        grants = known.grants if held is None else [identity_pb2.Grant(permission=p) for p in held]
+        made = accounts_pb2.GetRightsResponse(contact=known, credential_grants=grants, credential_kind=kind)
+        if confirmed:
+            made.confirmed_until.FromJsonString("2030-01-01T00:00:00Z")
+        self.rights[known.account_id] = made
 
     def clear_counts(self) -> None:
         self.calls.clear()
@@ -79,7 +127,9 @@ def contact(
     *,
     denied: Iterable[str] = (),
     resources: dict[str, list[str]] | None = None,
+    over: Iterable[str] = (),
 ) -> identity_pb2.Contact:
+    """`over` are permissions that ran out."""
     grants = [identity_pb2.Grant(permission=p, resources=(resources or {}).get(p, [])) for p in permissions]
     return identity_pb2.Contact(
         id=uid(900 + account),
@@ -87,8 +137,12 @@ def contact(
         account_number=f"P-{10000 + account}",
         account_name=f"Account {account}",
         role="custom",
+        state=identity_pb2.CONTACT_STATE_ACTIVE,
+        user=identity_pb2.User(id=uid(800 + account), email=f"c{account}@x.example", name="C", locale="en"),
+        email=f"c{account}@x.example",
         grants=grants,
         denied_fields=list(denied),
+        own_grants=[identity_pb2.Grant(permission=p, expires_at=OVER) for p in over],
     )
 
 
@@ -105,6 +159,27 @@ def domain(number: int, **values: Any) -> domains_pb2.Domain:
     )
     made.expires_at.FromJsonString("2027-01-01T00:00:00Z")
     return made
+
+
+def zone(domain_id: str) -> domains_pb2.Zone:
+    return domains_pb2.Zone(
+        id=str(UUID(int=UUID(domain_id).int + 50_000)),
+        domain_id=domain_id,
+        name="z.hu",
+        version=3,
+        dnssec=domains_pb2.DNSSEC_STATE_OFF,
+    )
+
+
+def registry_contact(number: int, **values: Any) -> management_pb2.RegistryContact:
+    return management_pb2.RegistryContact(
+        id=uid(60_000 + number),
+        handle=f"PT{number}",
+        data=management_pb2.ContactData(name=f"Person {number}", email=f"p{number}@x.example", country="HU"),
+        verification=management_pb2.CONTACT_VERIFICATION_VERIFIED,
+        domains=2,
+        **values,
+    )
 
 
 def money(minor: int) -> common_pb2.Money:
@@ -211,10 +286,19 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         if token not in self.world.tokens:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "unknown credential")
         members = [
-            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}") for c in self.world.tokens[token]
+            identity_pb2.Membership(contact=c, actor_token=f"actor-{c.account_id}", lock=self._lock(c.account_id))
+            for c in self.world.tokens[token]
         ]
         return identity_pb2.AuthenticateResponse(
-            user=self.world.users[token], memberships=members, credential_kind="token"
+            user=self.world.users[token],
+            memberships=members,
+            credential_kind="token",
+            operator=self.world.operators.get(token, ""),
+        )
+
+    def _lock(self, account: str) -> identity_pb2.Lock | None:
+        return (
+            identity_pb2.Lock(reason=self.world.account_locks[account]) if account in self.world.account_locks else None
         )
 
     async def CreateSession(self, request: Any, context: Any) -> Any:
@@ -222,9 +306,12 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         token = request.email.partition("@")[0]
         if token not in self.world.tokens or request.password != "right":
             await _refuse(context, _SignInFailed())
-        secret = f"session-{uuid4().hex}"
-        self.world.sessions[secret] = token
-        answer = identity_pb2.CreateSessionResponse(secret=secret)
+        if self.world.factors:
+            answer = identity_pb2.CreateSessionResponse(pending_secret=f"pending-{uuid4().hex}")
+            self.world.pending[answer.pending_secret] = token
+        else:
+            answer = identity_pb2.CreateSessionResponse(secret=f"session-{uuid4().hex}")
+            self.world.sessions[answer.secret] = token
         answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
         return answer
 
@@ -240,7 +327,14 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
     async def GetAccount(self, request: Any, context: Any) -> Any:
         account = await self.enter(request, context, "GetAccount")
         return identity_pb2.Account(
-            id=account, number="P-1", kind=identity_pb2.ACCOUNT_KIND_COMPANY, name="Minta", currency="HUF", locale="hu"
+            id=account,
+            number="P-1",
+            kind=identity_pb2.ACCOUNT_KIND_COMPANY,
+            name="Minta",
+            currency="HUF",
+            locale="hu",
+            version=3,
+            locks=self.world.locks,
         )
 
     async def ListContacts(self, request: Any, context: Any) -> Any:
@@ -264,7 +358,7 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
 
     async def ListEmails(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListEmails")
-        return identity_pb2.ListEmailsResponse()
+        return emails_page(self.world)
 
     async def ListSessions(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListSessions")
@@ -309,6 +403,292 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "RevokeApiToken")
         self.world.tokens.pop(f"made-{request.id}", None)
         return identity_pb2.RevokeApiTokenResponse()
+
+
+class Notifications(Fake, notifications_pb2_grpc.NotificationsServiceServicer):
+    async def ListNotificationPreferences(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "ListNotificationPreferences")
+        found = [self.preference(account, category, request.locale) for category in ("billing", "support", "security")]
+        return notifications_pb2.ListNotificationPreferencesResponse(preferences=found)
+
+    async def SetNotificationPreference(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "SetNotificationPreference")
+        if request.category == "billing" and not request.enabled and request.acknowledgement != "billing-1":
+            await _refuse(context, _AcknowledgementRequired(field="acknowledgement", warning=f"!{request.locale}!"))
+        if request.enabled:
+            self.world.switched_off.discard((account, request.category))
+        else:
+            self.world.switched_off.add((account, request.category))
+        return self.preference(account, request.category, request.locale)
+
+    async def ListOwnEmails(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListOwnEmails")
+        return emails_page(self.world)
+
+    async def RecordBounce(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RecordBounce")
+        return notifications_pb2.RecordBounceResponse()
+
+    def preference(self, account: str, category: str, locale: str) -> notifications_pb2.NotificationPreference:
+        essential = category == "billing"
+        return notifications_pb2.NotificationPreference(
+            category=category,
+            enabled=(account, category) not in self.world.switched_off,
+            essential=essential,
+            optional=category != "security",
+            warning=f"!{locale}!" if essential else "",
+            acknowledgement="billing-1" if essential else "",
+        )
+
+
+def emails_page(world: World) -> identity_pb2.ListEmailsResponse:
+    info = common_pb2.PageInfo(cursors=[mail.id for mail in world.emails])
+    return identity_pb2.ListEmailsResponse(emails=world.emails, page=info)
+
+
+class _AcknowledgementRequired(DomainError):
+    reason = "ACKNOWLEDGEMENT_REQUIRED"
+
+
+class Factors(Fake, factors_pb2_grpc.FactorsServiceServicer):
+    """Every code "123456" is right, and every key's answer "{}"."""
+
+    async def GetPendingSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "GetPendingSignIn")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        return factors_pb2.PendingSignIn(code=True, security_key=True, recovery_code=True)
+
+    async def BeginSignInAssertion(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginSignInAssertion")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        return _OPTIONS
+
+    async def CompleteSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CompleteSignIn")
+        if request.secret not in self.world.pending:
+            await _refuse(context, _SignInExpired())
+        if "123456" not in (request.code, request.recovery_code) and request.assertion != "{}":
+            await _refuse(context, _CodeWrong(field="code"))
+        return self._opened(self.world.pending.pop(request.secret))
+
+    async def CancelSignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CancelSignIn")
+        self.world.pending.pop(request.secret, None)
+        return factors_pb2.CancelSignInResponse()
+
+    async def BeginPasskeySignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginPasskeySignIn")
+        return _OPTIONS
+
+    async def CompletePasskeySignIn(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "CompletePasskeySignIn")
+        if request.assertion != "{}":
+            await _refuse(context, _PasskeyRefused())
+        return self._opened("owner-token")
+
+    async def ListFactors(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListFactors")
+        left = 10 if self.world.factors else 0
+        return factors_pb2.ListFactorsResponse(factors=self.world.factors, recovery_codes_left=left)
+
+    async def BeginTotp(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "BeginTotp")
+        return factors_pb2.BeginTotpResponse(id=uid(60_001), secret="ABC", uri="otpauth://totp/x", qr_svg="<svg></svg>")
+
+    async def ConfirmTotp(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "ConfirmTotp")
+        if request.code != "123456":
+            await _refuse(context, _CodeWrong(field="code"))
+        return self._add(request, factors_pb2.FACTOR_KIND_TOTP)
+
+    async def BeginSecurityKey(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "BeginSecurityKey")
+        options, origins = _OPTIONS.options_json, _OPTIONS.origins
+        return factors_pb2.BeginSecurityKeyResponse(id=uid(60_002), options_json=options, origins=origins)
+
+    async def ConfirmSecurityKey(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "ConfirmSecurityKey")
+        return self._add(request, factors_pb2.FACTOR_KIND_SECURITY_KEY)
+
+    async def RemoveFactor(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "RemoveFactor")
+        self.world.factors = [factor for factor in self.world.factors if factor.id != request.id]
+        return factors_pb2.RemoveFactorResponse()
+
+    async def RegenerateRecoveryCodes(self, request: Any, context: Any) -> Any:
+        await self._confirmed(request, context, "RegenerateRecoveryCodes")
+        return factors_pb2.RegenerateRecoveryCodesResponse(codes=["aaaa-bbbb", "cccc-dddd"])
+
+    async def BeginSecurityKeyAssertion(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BeginSecurityKeyAssertion")
+        return _OPTIONS
+
+    async def ConfirmIdentity(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ConfirmIdentity")
+        if request.WhichOneof("proof") == "code" and request.code != "123456":
+            await _refuse(context, _CodeWrong(field="code"))
+        self.world.confirmed = True
+        return factors_pb2.ConfirmIdentityResponse()
+
+    async def _confirmed(self, request: Any, context: Any, method: str) -> None:
+        await self.enter(request, context, method)
+        if not self.world.confirmed:
+            await _refuse(context, _StepUpRequired())
+
+    def _add(self, request: Any, kind: Any) -> factors_pb2.ConfirmFactorResponse:
+        factor = factors_pb2.Factor(id=request.id, kind=kind, name=request.name)
+        factor.created_at.FromJsonString("2026-01-01T00:00:00Z")
+        codes = [] if self.world.factors else ["aaaa-bbbb", "cccc-dddd"]
+        self.world.factors.append(factor)
+        return factors_pb2.ConfirmFactorResponse(factor=factor, recovery_codes=codes)
+
+    def _opened(self, token: str) -> factors_pb2.CompleteSignInResponse:
+        answer = factors_pb2.CompleteSignInResponse(secret=f"session-{uuid4().hex}")
+        answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
+        self.world.sessions[answer.secret] = token
+        return answer
+
+
+_OPTIONS = factors_pb2.AssertionOptions(options_json='{"challenge": "AAAA"}', origins=["http://localhost:8000"])
+
+
+class _SignInExpired(Unauthenticated):
+    reason = "SIGN_IN_EXPIRED"
+
+
+class _PasskeyRefused(Unauthenticated):
+    reason = "PASSKEY_REFUSED"
+
+
+class _CodeWrong(Invalid):
+    reason = "CODE_WRONG"
+
+
+class _StepUpRequired(DomainError):
+    reason = "STEP_UP_REQUIRED"
+    status = grpc.StatusCode.PERMISSION_DENIED
+
+
+class Operator(Fake, operator_pb2_grpc.OperatorServiceServicer):
+    async def RedeemSignInLink(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RedeemSignInLink")
+        token = self.world.links.pop(request.code, None)
+        if token is None:
+            await _refuse(context, _SignInLinkInvalid())
+        secret = f"session-{uuid4().hex}"
+        self.world.sessions[secret] = token or ""
+        answer = operator_pb2.RedeemSignInLinkResponse(secret=secret)
+        answer.expires_at.FromJsonString("2030-01-01T00:00:00Z")
+        return answer
+
+
+class _SignInLinkInvalid(NotFound):
+    reason = "SIGN_IN_LINK_INVALID"
+
+
+class Accounts(Fake, accounts_pb2_grpc.AccountsServiceServicer):
+    """Answers writes with what was asked for; what GetRights says, the world arranges by account."""
+
+    async def GetRights(self, request: Any, context: Any) -> Any:
+        return self.world.rights[await self.enter(request, context, "GetRights")]
+
+    async def ListRoles(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListRoles")
+        roles = [accounts_pb2.Role(name="accountant", permissions=ACCOUNTANT), accounts_pb2.Role(name="custom")]
+        return accounts_pb2.ListRolesResponse(roles=roles)
+
+    async def UpdateAccountProfile(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "UpdateAccountProfile")
+        return identity_pb2.Account(
+            id=account,
+            number="P-1",
+            kind=identity_pb2.ACCOUNT_KIND_COMPANY,
+            name="Saved",
+            version=request.if_version + 1,
+        )
+
+    async def SetDefaultAccount(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDefaultAccount")
+        return accounts_pb2.SetDefaultAccountResponse()
+
+    async def InviteContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "InviteContact")
+        return identity_pb2.Contact(
+            id=uid(951),
+            account_id=account,
+            state=identity_pb2.CONTACT_STATE_INVITED,
+            email=request.email,
+            role=request.role,
+            own_grants=request.grants,
+            denied_fields=request.denied_fields,
+        )
+
+    async def UpdateContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "UpdateContact")
+        return identity_pb2.Contact(id=request.id, account_id=account, state=identity_pb2.CONTACT_STATE_ACTIVE)
+
+    async def RevokeContact(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "RevokeContact")
+        return identity_pb2.Contact(id=request.id, account_id=account, state=identity_pb2.CONTACT_STATE_REVOKED)
+
+
+class Passwords(Fake, passwords_pb2_grpc.PasswordsServiceServicer):
+    """Its one good link is "good-link", until it is used."""
+
+    async def ChangePassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ChangePassword")
+        if request.current_password != "right":
+            await _refuse(context, _PasswordWrong(field="current_password"))
+        return passwords_pb2.ChangePasswordResponse(ended_sessions=2 if request.end_other_sessions else 0)
+
+    async def RequestPasswordReset(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RequestPasswordReset")
+        return passwords_pb2.RequestPasswordResetResponse()
+
+    async def GetPasswordReset(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "GetPasswordReset")
+        if request.secret != "good-link" or self.world.link_used:
+            await _refuse(context, _LinkInvalid())
+        return passwords_pb2.GetPasswordResetResponse(email="anna@x.example", min_length=15)
+
+    async def ResetPassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ResetPassword")
+        if request.secret != "good-link" or self.world.link_used:
+            await _refuse(context, _LinkInvalid())
+        if len(request.new_password) < 15:
+            await _refuse(context, _PasswordTooShort(field="new_password", least="15"))
+        self.world.link_used = True
+        return passwords_pb2.ResetPasswordResponse()
+
+    async def GetVpnAccess(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "GetVpnAccess")
+        return passwords_pb2.GetVpnAccessResponse(access=self.world.vpn)
+
+    async def SetVpnPassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetVpnPassword")
+        self.world.vpn = passwords_pb2.VpnAccess(username="vpn-anna")
+        self.world.vpn.set_at.FromJsonString("2026-01-01T00:00:00Z")
+        made = "" if request.HasField("password") else "made-up"
+        return passwords_pb2.SetVpnPasswordResponse(access=self.world.vpn, generated_password=made)
+
+    async def RemoveVpnPassword(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RemoveVpnPassword")
+        self.world.vpn = None
+        return passwords_pb2.RemoveVpnPasswordResponse()
+
+
+class _PasswordWrong(Invalid):
+    reason = "PASSWORD_WRONG"
+
+
+class _PasswordTooShort(Invalid):
+    reason = "PASSWORD_TOO_SHORT"
+
+
+class _LinkInvalid(DomainError):
+    reason = "RESET_LINK_INVALID"
 
 
 class _SignInFailed(DomainError):
@@ -380,11 +760,7 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
 
     async def BatchGetZones(self, request: Any, context: Any) -> Any:
         own = {d.id for d in self.world.domains.get(await self.enter(request, context, "BatchGetZones"), [])}
-        zones = [
-            domains_pb2.Zone(id=str(UUID(int=UUID(d).int + 50_000)), domain_id=d, name="z.hu", version=3)
-            for d in request.domain_ids
-            if d in own
-        ]
+        zones = [zone(d) for d in request.domain_ids if d in own]
         return domains_pb2.BatchGetZonesResponse(zones=zones)
 
     async def ListRecordSets(self, request: Any, context: Any) -> Any:
@@ -429,6 +805,48 @@ class Hosting(Fake, hosting_pb2_grpc.HostingServiceServicer):
             for s in request.service_ids
         ]
         return hosting_pb2.BatchGetLoginsResponse(logins=logins)
+
+
+class Management(Fake, management_pb2_grpc.ManagementServiceServicer):
+    async def BatchGetDomainContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BatchGetDomainContacts")
+        found = [
+            management_pb2.DomainContacts(domain_id=d, registrant=registry_contact(1), tech=registry_contact(2))
+            for d in request.domain_ids
+        ]
+        return management_pb2.BatchGetDomainContactsResponse(contacts=found)
+
+    async def ListRegistryContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListRegistryContacts")
+        info = common_pb2.PageInfo(cursors=["1"], has_next=True)
+        return management_pb2.ListRegistryContactsResponse(contacts=[registry_contact(1)], page=info)
+
+    async def SetNameservers(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetNameservers")
+        refusals = [
+            common_pb2.Refusal(
+                reason="GLUE_REQUIRED", field="nameservers[1].addresses", metadata={"name": "ns1.d1.hu"}
+            ),
+            common_pb2.Refusal(reason="DNSSEC_IN_THE_WAY", field="nameservers", metadata={"name": "d1.hu"}),
+        ]
+        return management_pb2.ChangeDomainResponse(domain=domain(1), refusals=refusals)
+
+    async def SetDomainLock(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDomainLock")
+        return management_pb2.ChangeDomainResponse(domain=domain(1), operation=operation(1))
+
+    async def UpdateDomainContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "UpdateDomainContacts")
+        return management_pb2.ChangeDomainResponse(domain=domain(1))
+
+    async def SetAutoRenew(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetAutoRenew")
+        refusals = [common_pb2.Refusal(index=1, reason="DOMAIN_NOT_FOUND", field="domain_ids")]
+        return management_pb2.SetAutoRenewResponse(domains=[domain(1)], found=1, changed=1, refusals=refusals)
+
+    async def SetDnssec(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDnssec")
+        return management_pb2.SetDnssecResponse(zone=zone(request.domain_id), operation=operation(1))
 
 
 class Billing(Fake, billing_pb2_grpc.BillingServiceServicer):
@@ -486,18 +904,29 @@ class Tickets(Fake, tickets_pb2_grpc.TicketsServiceServicer):
 
 async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str]]:
     """The five services, each its own server on a free port of loopback: (servers, addresses) by name."""
-    made: dict[str, tuple[Any, Any]] = {
-        "identity": (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
-        "domains": (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
-        "hosting": (hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting),
-        "billing": (billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing),
-        "tickets": (tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets),
+    made: dict[str, list[tuple[Any, Any]]] = {
+        "identity": [
+            (identity_pb2_grpc.add_IdentityServiceServicer_to_server, Identity),
+            (factors_pb2_grpc.add_FactorsServiceServicer_to_server, Factors),
+            (accounts_pb2_grpc.add_AccountsServiceServicer_to_server, Accounts),
+            (passwords_pb2_grpc.add_PasswordsServiceServicer_to_server, Passwords),
+            (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
+            (notifications_pb2_grpc.add_NotificationsServiceServicer_to_server, Notifications),
+        ],
+        "domains": [
+            (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
+            (management_pb2_grpc.add_ManagementServiceServicer_to_server, Management),
+        ],
+        "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
+        "billing": [(billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing)],
+        "tickets": [(tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets)],
     }
     servers: dict[str, grpc.aio.Server] = {}
     addresses: dict[str, str] = {}
-    for name, (add, kind) in made.items():
+    for name, kinds in made.items():
         server = grpc.aio.server()
-        add(kind(world, name), server)
+        for add, kind in kinds:
+            add(kind(world, "passwords" if kind is Passwords else name), server)
         addresses[name] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         servers[name] = server

@@ -116,6 +116,10 @@ async def test_what_an_object_points_to_needs_its_own_permission(stand: Stand) -
         ("cancelTransfer", ("CancelTransferInput", {"domainId": gid("Domain", uid(10_001))})),
         ("renewDomains", ("RenewDomainsInput", {"domainIds": [], "idempotencyKey": "k" * 10})),
         ("restoreDomain", ("RestoreDomainInput", {"domainId": gid("Domain", uid(10_001)), "idempotencyKey": "k" * 10})),
+        ("setNameservers", ("SetNameserversInput", {"domainId": gid("Domain", uid(10_001)), "nameservers": []})),
+        ("setDomainLock", ("SetDomainLockInput", {"domainId": gid("Domain", uid(10_001)), "locked": False})),
+        ("updateDomainContacts", ("UpdateDomainContactsInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("setAutoRenew", ("SetAutoRenewInput", {"filter": {}, "autoRenew": False})),
     ],
 )
 async def test_a_mutation_without_the_right_is_a_user_error_and_no_call(
@@ -147,6 +151,7 @@ async def test_may_i_do_this_is_answered_with_the_reason(stand: Stand) -> None:
     assert (await stand.data(query, variables=mine))["account"]["can"]["allowed"]
     foreign = {"s": gid("Domain", uid(10_100))}
     assert (await stand.data(query, variables=foreign))["account"]["can"]["blockers"] == [{"code": "NOT_FOUND"}]
+    stand.world.explain(contact(1, ACCOUNTANT))
     found = await stand.data(query, "accountant-token", variables=mine)
     assert found["account"]["can"] == {"allowed": False, "blockers": [{"code": "FORBIDDEN"}]}
 

@@ -29,6 +29,21 @@ def test_every_refusal_of_an_order_or_payment_has_a_code_and_a_text(service: str
         assert found <= set(MESSAGES[locale])
 
 
+#: What only pages tell, not GraphQL.
+OF_PAGES = {"RESET_THROTTLED", "RESET_LINK_INVALID"}
+
+
+def test_every_refusal_of_a_password_has_a_code_and_a_text() -> None:
+    names = ("password_rules", "password_changes", "password_resets", "vpn", "throttle")
+    files = [SERVICES / "identity" / f"{name}.py" for name in names] + [SERVICES / "chassis" / "actor.py"]
+    found = {reason for file in files for reason in re.findall(r'^    reason = "([A-Z_]+)"', file.read_text(), re.M)}
+    found -= {"ACTOR_TOKEN_INVALID"}
+    assert len(found) >= 11
+    assert found - OF_PAGES <= {code.value for code in ErrorCode}
+    for locale in LOCALES:
+        assert found <= set(MESSAGES[locale])
+
+
 def test_both_languages_say_the_same_with_the_same_values() -> None:
     english, hungarian = MESSAGES["en"], MESSAGES["hu"]
     assert set(english) == set(hungarian)

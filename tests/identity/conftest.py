@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,18 +10,27 @@ from uuid import UUID, uuid4
 import pytest
 from joserfc.jwk import OKPKey
 
-from portico.identity.v1 import identity_pb2_grpc
+from portico.identity.v1 import (
+    accounts_pb2_grpc,
+    factors_pb2_grpc,
+    identity_pb2_grpc,
+    notifications_pb2_grpc,
+    oauth_pb2_grpc,
+    operator_pb2_grpc,
+    passwords_pb2_grpc,
+)
 from services.chassis.actor import Actor, Grant, system
 from services.chassis.sealing import Sealer
-from services.identity import access, accounts, api_tokens, contacts, users
+from services.identity import access, accounts, api_tokens, contacts, operators, users
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
 from services.identity.emails import Post
 from services.identity.events import CONSUMES
 from services.identity.passwords import Hasher
 from services.identity.people import Profile
+from services.identity.relying_party import RelyingParty
 from services.identity.rpc import register
-from tests.serving import Database, Serving, Stubs, serving
+from tests.serving import Database, Serving, Stubs, confirmed, serving
 
 SEALER = Sealer([bytes(32)])
 #: As strong as nothing, so that tests spend their time elsewhere; one test uses the real parameters.
@@ -40,13 +49,23 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             hasher=WEAK,
             tokens=ActorTokens(signing),
             sealer=SEALER,
-            post=Post(SEALER, delivers=False),
+            post=Post(SEALER, delivers=False, public_url="https://portal.example"),
             public_url="https://portal.example",
+            relying_party=RelyingParty.read("https://portal.example"),
             mailer=None,
         ),
         register=register,
-        make_stub=Stubs.of(identity_pb2_grpc.IdentityServiceStub),
+        make_stub=Stubs.of(
+            identity_pb2_grpc.IdentityServiceStub,
+            notifications_pb2_grpc.NotificationsServiceStub,
+            factors_pb2_grpc.FactorsServiceStub,
+            accounts_pb2_grpc.AccountsServiceStub,
+            oauth_pb2_grpc.OAuthServiceStub,
+            passwords_pb2_grpc.PasswordsServiceStub,
+            operator_pb2_grpc.OperatorServiceStub,
+        ),
         consumes=CONSUMES,
+        key=signing,
     ) as running:
         yield running
 
@@ -68,6 +87,10 @@ class Member:
         who = Actor("user", str(self.user_id), self.email, self.account_id, self.user_id, self.contact_id)
         return replace(who, ip="192.0.2.1", grants=held)
 
+    def confirmed(self, *grants: Grant) -> Actor:
+        """As in actor, of somebody who has just confirmed who it is."""
+        return confirmed(self.actor(*grants))
+
 
 class Town:
     """What tests arrange through the ordinary use cases."""
@@ -87,6 +110,13 @@ class Town:
             contact_id = await contacts.add_contact(tx, system("test", account_id), user_id, role, **contact)
         return Member(account_id, user_id, contact_id, email, "helyes jelszó", role)
 
+    async def factor(self, member: Member) -> None:
+        """A second factor that is there, and that nobody can use."""
+        await self._db.execute(
+            "INSERT INTO factors (user_id, kind, name, sealed_secret, last_step) VALUES ($1, 'totp', 'x', '', 0)",
+            member.user_id,
+        )
+
     async def join(self, member: Member, account_id: UUID, role: str) -> None:
         """Makes somebody a contact of one more account."""
         async with self._db.transaction() as tx:
@@ -101,6 +131,13 @@ class Town:
                 tx, actor, member.contact_id, "robot", grants=grants, expires_at=expires_at
             )
             return made.secret
+
+    async def operator(self, *ips: str) -> tuple[str, str]:
+        """(name, credential) of a new one."""
+        name = f"Operator {uuid4().hex[:8]}"
+        by = system("test", operators.HOUSE)
+        _, secret = await operators.create(self._db, by, name, "op@portico.example", ips, datetime.now(UTC))
+        return name, secret
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.message import Message
 
 from portico.common.v1 import common_pb2
-from portico.identity.v1 import events_pb2
+from portico.identity.v1 import accounts_pb2, events_pb2
 from portico.identity.v1 import identity_pb2 as pb
 from services.chassis import actor as actors
 from services.chassis.actor import Grant
@@ -20,6 +20,16 @@ NEEDS: dict[str, tuple[Message, str]] = {
     "GetAccount": (pb.GetAccountRequest(), "account.read"),
     "ListEvents": (pb.ListEventsRequest(), "log.read"),
     "ListEmails": (pb.ListEmailsRequest(), "emails.read"),
+    "UpdateAccountProfile": (accounts_pb2.UpdateAccountProfileRequest(if_version=1), "account.write"),
+    "InviteContact": (
+        accounts_pb2.InviteContactRequest(request_id="k" * 8, email="x@y.example", role="owner", locale="hu"),
+        "contacts.manage",
+    ),
+    "ResendInvitation": (accounts_pb2.ResendInvitationRequest(contact_id=str(uuid4())), "contacts.manage"),
+    "UpdateContact": (accounts_pb2.UpdateContactRequest(id=str(uuid4())), "contacts.manage"),
+    "RevokeContact": (accounts_pb2.RevokeContactRequest(id=str(uuid4())), "contacts.manage"),
+    "LockField": (accounts_pb2.LockFieldRequest(account_id=str(uuid4()), field="name"), "operator"),
+    "UnlockField": (accounts_pb2.UnlockFieldRequest(account_id=str(uuid4()), field="name"), "operator"),
 }
 SIGNED_IN: dict[str, Message] = {
     "GetDashboard": pb.GetDashboardRequest(),
@@ -30,7 +40,11 @@ SIGNED_IN: dict[str, Message] = {
     "ListApiTokens": pb.ListApiTokensRequest(),
     "CreateApiToken": pb.CreateApiTokenRequest(),
     "RevokeApiToken": pb.RevokeApiTokenRequest(id=str(uuid4())),
+    "SetDefaultAccount": accounts_pb2.SetDefaultAccountRequest(),
+    "ListRoles": accounts_pb2.ListRolesRequest(),
+    "GetRights": accounts_pb2.GetRightsRequest(),
 }
+STEP_UP = ("InviteContact", "ResendInvitation", "UpdateContact", "RevokeContact")
 
 
 @pytest.mark.parametrize("method", NEEDS)
@@ -41,6 +55,15 @@ async def test_a_call_refuses_who_holds_everything_but_its_permission(identity: 
     assert refused.metadata == {"permission": permission}
     late = replace(person(uuid4()), grants=(Grant(permission, None, datetime.now(UTC) - timedelta(seconds=1)),))
     assert (await identity.refused(late, method, request)).code is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("method", STEP_UP)
+async def test_a_contact_is_changed_only_by_who_has_just_confirmed(identity: Serving, town: Town, method: str) -> None:
+    owner = await town.member()
+    late = replace(owner.confirmed(), confirmed_until=datetime.now(UTC) - timedelta(seconds=1))
+    for who in (owner.actor(), late):
+        refused = await identity.refused(who, method, NEEDS[method][0])
+        assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "STEP_UP_REQUIRED")
 
 
 @pytest.mark.parametrize("method", [*NEEDS, *SIGNED_IN])
@@ -131,7 +154,7 @@ async def test_events_and_mails_of_another_account_do_not_show(identity: Serving
 async def test_the_dashboard_warns_of_no_second_factor_until_there_is_one(identity: Serving, town: Town) -> None:
     member = await town.member()
     assert await warnings(identity, member.actor()) == ["NO_SECOND_FACTOR"]
-    await identity.db.execute("INSERT INTO factors (user_id, kind) VALUES ($1, 'totp')", member.user_id)
+    await town.factor(member)
     assert await warnings(identity, member.actor()) == []
 
 

@@ -18,7 +18,7 @@ from services.identity import access, api_tokens
 from tests.identity.conftest import Member, Town
 from tests.identity.test_credentials import authenticated, read, reason
 from tests.identity.test_sign_in import signed_in
-from tests.serving import Serving
+from tests.serving import Serving, confirmed
 
 
 async def session_of(identity: Serving, member: Member) -> Actor:
@@ -267,10 +267,22 @@ async def test_a_token_sees_itself_alone_and_makes_and_revokes_nothing(identity:
         ("RevokeSession", pb.RevokeSessionRequest(id=str(person.session_id))),
         ("RevokeAllSessions", pb.RevokeAllSessionsRequest()),
     ):
-        for who in (token, replace(token, kind="user"), replace(token, kind="operator")):
+        for who in (token, confirmed(replace(token, kind="user")), confirmed(replace(token, kind="operator"))):
             refused = await identity.refused(who, method, request)
-            assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "TOKEN_MAY_NOT")
+            sensitive = method == "CreateApiToken" and who.confirmed_until is None
+            expected = "STEP_UP_REQUIRED" if sensitive else "TOKEN_MAY_NOT"
+            assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, expected)
     assert len(await tokens(identity, person)) == 2
+
+
+async def test_a_token_is_made_only_by_who_has_just_confirmed_and_sessions_end_without(
+    identity: Serving, town: Town
+) -> None:
+    who = replace(await session_of(identity, await town.member()), confirmed_until=None)
+    refused = await identity.refused(who, "CreateApiToken", asked())
+    assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "STEP_UP_REQUIRED")
+    assert await tokens(identity, who) == []
+    await identity.call(who, "RevokeAllSessions", pb.RevokeAllSessionsRequest())
 
 
 async def test_there_is_an_end_to_how_many_tokens_one_may_have(identity: Serving, town: Town) -> None:

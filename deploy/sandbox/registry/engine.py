@@ -158,16 +158,19 @@ class Engine:
             else:
                 self.store.put_domain(after)
                 self._mail_code(None if action["create"] else domain, after)
-            done = wire.node(DOMAIN, "panData")
-            wire.add(done, "name", name, paResult="1" if approve else "0")
-            ids = wire.add(done, "paTRID")
-            if action["cl_trid"]:
-                wire.add(ids, "clTRID", action["cl_trid"], ns=EPP)
-            wire.add(ids, "svTRID", action["sv_trid"], ns=EPP)
-            wire.add(done, "paDate", iso(self.now))
-            verdict = "completed" if approve else "refused"
-            self.tell(action["registrar"], f"Pending {action['command']} {verdict}.", done)
+            self.tell_end(wire.node(DOMAIN, "panData"), "name", name, action, approve=approve)
             return after
+
+    def tell_end(self, data: Element, tag: str, name: str, action: dict[str, Any], *, approve: bool) -> None:
+        """Queue what became of a pending action; `data` is the empty panData of the object that `tag` names."""
+        wire.add(data, tag, name, paResult="1" if approve else "0")
+        ids = wire.add(data, "paTRID")
+        if action["cl_trid"]:
+            wire.add(ids, "clTRID", action["cl_trid"], ns=EPP)
+        wire.add(ids, "svTRID", action["sv_trid"], ns=EPP)
+        wire.add(data, "paDate", iso(self.now))
+        verdict = "completed" if approve else "refused"
+        self.tell(action["registrar"], f"Pending {action['command']} {verdict}.", data)
 
     def _mail_code(self, before: Domain | None, after: Domain) -> None:
         """A stand-in: the real registry mails the code when its registrar asks for it by an extension of its own; here a

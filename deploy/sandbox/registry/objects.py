@@ -11,7 +11,7 @@ from deploy.sandbox.registry import wire
 from deploy.sandbox.registry.engine import Context, Engine, handles
 from deploy.sandbox.registry.names import host_name
 from deploy.sandbox.registry.store import iso
-from deploy.sandbox.registry.wire import CONTACT, EPP, HOST, Answer, Element, RefusedError
+from deploy.sandbox.registry.wire import CONTACT, HOST, Answer, Element, RefusedError
 
 PHONE = re.compile(r"\+[0-9]{1,3}\.[0-9]{1,14}\Z")
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{3,16}\Z")
@@ -143,14 +143,7 @@ def complete_contact(engine: Engine, identifier: str, *, approve: bool = True) -
             engine.store.remove("contact", identifier)
         else:
             engine.store.put("contact", identifier, action["result"] if approve and action["result"] else contact)
-        done = wire.node(CONTACT, "panData")
-        wire.add(done, "id", identifier, paResult="1" if approve else "0")
-        ids = wire.add(done, "paTRID")
-        if action["cl_trid"]:
-            wire.add(ids, "clTRID", action["cl_trid"], ns=EPP)
-        wire.add(ids, "svTRID", action["sv_trid"], ns=EPP)
-        wire.add(done, "paDate", iso(engine.now))
-        engine.tell(action["registrar"], f"Pending {action['command']} ended.", done)
+        engine.tell_end(wire.node(CONTACT, "panData"), "id", identifier, action, approve=approve)
 
 
 @handles(CONTACT, "delete")

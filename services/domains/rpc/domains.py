@@ -90,7 +90,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         order = await order_to_pb(self.db, call.actor.account_id, ordered.order, ordered.items)
         return pb.RegisterDomainsResponse(order=order, refusals=ordered.refusals)
 
-    @requires("domains.authcode")
+    @requires("domains.authcode", step_up=True)
     async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
         found = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id), call.now)
         answer = pb.RequestAuthCodeResponse(

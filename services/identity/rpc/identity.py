@@ -1,6 +1,5 @@
 """Between the protos and the use cases."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -10,15 +9,14 @@ from portico.common.v1 import common_pb2
 from portico.identity.v1 import identity_pb2 as pb
 from portico.identity.v1.identity_pb2_grpc import IdentityServiceServicer
 from services.chassis import pages
-from services.chassis.actor import Grant
 from services.chassis.db import Row
+from services.chassis.errors import Invalid
 from services.chassis.grpc import Call, public, requires
 from services.chassis.times import from_pb, to_pb
 from services.identity import accounts, api_tokens, contacts, credentials, emails, event_log, log_store, sessions
 from services.identity.app import App
-from services.identity.letters import SECRET
-from services.identity.people import Contact, User
-from services.identity.wire import account_to_pb
+from services.identity.rpc.emails import created, email, email_filter
+from services.identity.wire import account_to_pb, contact_to_pb, grant_to_pb, lock_to_pb, user_to_pb
 
 
 class IdentityRpc(IdentityServiceServicer):
@@ -31,16 +29,18 @@ class IdentityRpc(IdentityServiceServicer):
             self._app.db, self._app.tokens, request.credential, ip=request.ip, now=call.now
         )
         return pb.AuthenticateResponse(
-            user=_user(found.user),
+            user=user_to_pb(found.user),
             memberships=[
                 pb.Membership(
-                    contact=_contact(membership.contact, membership.grants),
+                    contact=contact_to_pb(membership.contact, membership.grants, call.now),
                     actor_token=membership.actor_token,
                     actor_token_expires_at=to_pb(membership.actor_token_expires_at),
+                    lock=lock_to_pb(membership.contact.lock),
                 )
                 for membership in found.memberships
             ],
             credential_kind=found.kind,
+            operator=found.operator,
         )
 
     @public
@@ -48,13 +48,19 @@ class IdentityRpc(IdentityServiceServicer):
         made = await sessions.sign_in(
             self._app.db,
             self._app.hasher,
+            self._app.post,
             request.email,
             request.password,
             ip=request.ip,
             user_agent=request.user_agent,
             now=call.now,
         )
-        return pb.CreateSessionResponse(secret=made.secret, expires_at=to_pb(made.expires_at))
+        pending = isinstance(made, sessions.NewPendingSignIn)
+        return pb.CreateSessionResponse(
+            secret="" if pending else made.secret,
+            expires_at=to_pb(made.expires_at),
+            pending_secret=made.secret if pending else "",
+        )
 
     @public
     async def EndSession(self, request: pb.EndSessionRequest, call: Call) -> pb.EndSessionResponse:
@@ -72,23 +78,32 @@ class IdentityRpc(IdentityServiceServicer):
 
     @requires(None)
     async def ListContacts(self, request: pb.ListContactsRequest, call: Call) -> pb.ListContactsResponse:
-        found = await contacts.visible(self._app.db, call.actor, call.now)
-        return pb.ListContactsResponse(contacts=[_contact(c, c.grants(call.now)) for c in found])
+        found = await contacts.visible(self._app.db, call.actor, call.now, revoked=request.revoked)
+        return pb.ListContactsResponse(contacts=[contact_to_pb(c, c.grants(call.now), call.now) for c in found])
 
     @requires("log.read")
     async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
         page = pages.read(request.page)
-        rows = await event_log.page(
-            self._app.db, call.actor, call.scope, action=request.action, search=request.search, page=page
+        wanted = log_store.Filter(
+            request.action,
+            request.actor_kinds,
+            request.contact_id,
+            request.subject_type,
+            request.subject_id,
+            _bound(request, "since"),
+            _bound(request, "until"),
+            request.search,
         )
+        rows = await event_log.page(self._app.db, call.actor, call.scope, wanted, page)
         kept, info = page.cut(rows, log_store.cursor)
         return pb.ListEventsResponse(events=map(_event, kept), page=info)
 
     @requires("emails.read")
     async def ListEmails(self, request: pb.ListEmailsRequest, call: Call) -> pb.ListEmailsResponse:
         page = pages.read(request.page)
-        kept, info = page.cut(await emails.page(self._app.db, call.actor, call.scope, page), _created)
-        return pb.ListEmailsResponse(emails=map(_email, kept), page=info)
+        rows = await emails.page(self._app.db, call.actor, call.scope, email_filter(request), page)
+        kept, info = page.cut(rows, created)
+        return pb.ListEmailsResponse(emails=map(email, kept), page=info)
 
     @requires(None)
     async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
@@ -110,10 +125,11 @@ class IdentityRpc(IdentityServiceServicer):
         found = await api_tokens.of_actor(self._app.db, call.actor, call.now)
         return pb.ListApiTokensResponse(tokens=map(_api_token, found))
 
-    @requires(None)
+    @requires(None, step_up=True)
     async def CreateApiToken(self, request: pb.CreateApiTokenRequest, call: Call) -> pb.CreateApiTokenResponse:
         token, secret = await api_tokens.create(
             self._app.db,
+            self._app.post,
             call.actor,
             request,
             request_id=request.request_id,
@@ -127,37 +143,8 @@ class IdentityRpc(IdentityServiceServicer):
 
     @requires(None)
     async def RevokeApiToken(self, request: pb.RevokeApiTokenRequest, call: Call) -> pb.RevokeApiTokenResponse:
-        await api_tokens.revoke(self._app.db, call.actor, UUID(request.id), call.now)
+        await api_tokens.revoke(self._app.db, self._app.post, call.actor, UUID(request.id), call.now)
         return pb.RevokeApiTokenResponse()
-
-
-_STATES = {"queued": pb.EMAIL_STATE_QUEUED, "sent": pb.EMAIL_STATE_SENT, "failed": pb.EMAIL_STATE_FAILED}
-
-
-def _user(user: User) -> pb.User:
-    return pb.User(id=str(user.id), email=user.email, name=user.name, locale=user.locale)
-
-
-def _contact(contact: Contact, grants: Iterable[Grant]) -> pb.Contact:
-    return pb.Contact(
-        id=str(contact.id),
-        account_id=str(contact.account_id),
-        account_number=contact.account_number,
-        account_name=contact.account_name,
-        user=_user(contact.user),
-        role=contact.role,
-        grants=map(_grant, grants),
-        denied_fields=contact.denied_fields,
-        since=to_pb(contact.since),
-    )
-
-
-def _grant(grant: Grant) -> pb.Grant:
-    return pb.Grant(
-        permission=grant.permission,
-        resources=sorted(map(str, grant.resources or ())),
-        expires_at=to_pb(grant.expires_at),
-    )
 
 
 def _session(row: Row, current: UUID | None) -> pb.Session:
@@ -169,6 +156,8 @@ def _session(row: Row, current: UUID | None) -> pb.Session:
         last_used_at=to_pb(row["last_used_at"]),
         expires_at=to_pb(row["expires_at"]),
         current=row["id"] == current,
+        operator=row["operator"] or "",
+        application=row["application"] or "",
     )
 
 
@@ -179,7 +168,7 @@ def _api_token(token: api_tokens.Token) -> pb.ApiToken:
         name=row["name"],
         account_id=str(token.contact.account_id),
         contact_id=str(token.contact.id),
-        grants=map(_grant, token.grants),
+        grants=map(grant_to_pb, token.grants),
         created_at=to_pb(row["created_at"]),
         last_used_at=to_pb(row["last_used_at"]),
         expires_at=to_pb(row["expires_at"]),
@@ -193,6 +182,16 @@ def _possible(stamp: Timestamp) -> datetime | None:
         return from_pb(stamp)
     except (ValueError, OverflowError):
         return None
+
+
+def _bound(request: pb.ListEventsRequest, name: str) -> datetime | None:
+    """A moment that the log is asked from or until; Invalid for one that no calendar has."""
+    if not request.HasField(name):  # type: ignore[arg-type]
+        return None
+    bound = _possible(getattr(request, name))
+    if bound is None:
+        raise Invalid("is no moment", field=name)
+    return bound
 
 
 def _event(row: Row) -> pb.Event:
@@ -213,20 +212,3 @@ def _event(row: Row) -> pb.Event:
         before_json=row["before_json"],
         after_json=row["after_json"],
     )
-
-
-def _email(row: Row) -> pb.Email:
-    return pb.Email(
-        id=str(row["id"]),
-        created_at=to_pb(row["created_at"]),
-        sent_at=to_pb(row["sent_at"]),
-        recipient=row["recipient"],
-        subject=row["subject"],
-        body=row["body"].replace(SECRET, "•••"),
-        state=_STATES[row["state"]],
-        category=row["category"],
-    )
-
-
-def _created(row: Row) -> tuple[datetime, UUID]:
-    return row["created_at"], row["id"]

@@ -141,7 +141,8 @@ class DomainsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RequestAuthCode(self, request, context):
-        """The code that moves a domain to another registrar; written to the event log. domains.authcode
+        """The code that moves a domain to another registrar; written to the event log. domains.authcode, and a person who has just
+        confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,7 +48,9 @@ class DomainsServiceStub:
     RegisterDomains: _grpc.UnaryUnaryMultiCallable[_domains_pb2.RegisterDomainsRequest, _domains_pb2.RegisterDomainsResponse]
     """Orders the registration of names; taken or wrong ones are refused, the others go on. domains.order"""
     RequestAuthCode: _grpc.UnaryUnaryMultiCallable[_domains_pb2.RequestAuthCodeRequest, _domains_pb2.RequestAuthCodeResponse]
-    """The code that moves a domain to another registrar; written to the event log. domains.authcode"""
+    """The code that moves a domain to another registrar; written to the event log. domains.authcode, and a person who has just
+    confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
+    """
     BatchGetZones: _grpc.UnaryUnaryMultiCallable[_domains_pb2.BatchGetZonesRequest, _domains_pb2.BatchGetZonesResponse]
     """The zones of these domains, those without one left out. dns.read"""
     ListRecordSets: _grpc.UnaryUnaryMultiCallable[_domains_pb2.ListRecordSetsRequest, _domains_pb2.ListRecordSetsResponse]
@@ -78,7 +80,9 @@ class DomainsServiceAsyncStub(DomainsServiceStub):
     RegisterDomains: _aio.UnaryUnaryMultiCallable[_domains_pb2.RegisterDomainsRequest, _domains_pb2.RegisterDomainsResponse]  # type: ignore[assignment]
     """Orders the registration of names; taken or wrong ones are refused, the others go on. domains.order"""
     RequestAuthCode: _aio.UnaryUnaryMultiCallable[_domains_pb2.RequestAuthCodeRequest, _domains_pb2.RequestAuthCodeResponse]  # type: ignore[assignment]
-    """The code that moves a domain to another registrar; written to the event log. domains.authcode"""
+    """The code that moves a domain to another registrar; written to the event log. domains.authcode, and a person who has just
+    confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
+    """
     BatchGetZones: _aio.UnaryUnaryMultiCallable[_domains_pb2.BatchGetZonesRequest, _domains_pb2.BatchGetZonesResponse]  # type: ignore[assignment]
     """The zones of these domains, those without one left out. dns.read"""
     ListRecordSets: _aio.UnaryUnaryMultiCallable[_domains_pb2.ListRecordSetsRequest, _domains_pb2.ListRecordSetsResponse]  # type: ignore[assignment]
@@ -147,7 +151,9 @@ class DomainsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _domains_pb2.RequestAuthCodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_domains_pb2.RequestAuthCodeResponse, _abc.Awaitable[_domains_pb2.RequestAuthCodeResponse]]:
-        """The code that moves a domain to another registrar; written to the event log. domains.authcode"""
+        """The code that moves a domain to another registrar; written to the event log. domains.authcode, and a person who has just
+        confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
+        """
 
     @_abc_1.abstractmethod
     def BatchGetZones(

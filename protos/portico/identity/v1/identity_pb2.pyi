@@ -21,6 +21,33 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ContactState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContactStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTACT_STATE_UNSPECIFIED: _ContactState.ValueType  # 0
+    CONTACT_STATE_INVITED: _ContactState.ValueType  # 1
+    """Nobody has accepted the invitation yet."""
+    CONTACT_STATE_ACTIVE: _ContactState.ValueType  # 2
+    CONTACT_STATE_EXPIRED: _ContactState.ValueType  # 3
+    """Its time, or that of its invitation, has run out."""
+    CONTACT_STATE_REVOKED: _ContactState.ValueType  # 4
+    """Ended by somebody, or the invitation was withdrawn or declined."""
+
+class ContactState(_ContactState, metaclass=_ContactStateEnumTypeWrapper): ...
+
+CONTACT_STATE_UNSPECIFIED: ContactState.ValueType  # 0
+CONTACT_STATE_INVITED: ContactState.ValueType  # 1
+"""Nobody has accepted the invitation yet."""
+CONTACT_STATE_ACTIVE: ContactState.ValueType  # 2
+CONTACT_STATE_EXPIRED: ContactState.ValueType  # 3
+"""Its time, or that of its invitation, has run out."""
+CONTACT_STATE_REVOKED: ContactState.ValueType  # 4
+"""Ended by somebody, or the invitation was withdrawn or declined."""
+Global___ContactState: _TypeAlias = ContactState  # noqa: Y015
+
 class _AccountKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -48,6 +75,8 @@ class _EmailStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailState
     EMAIL_STATE_QUEUED: _EmailState.ValueType  # 1
     EMAIL_STATE_SENT: _EmailState.ValueType  # 2
     EMAIL_STATE_FAILED: _EmailState.ValueType  # 3
+    EMAIL_STATE_BOUNCED: _EmailState.ValueType  # 4
+    """The server took it, and it came back."""
 
 class EmailState(_EmailState, metaclass=_EmailStateEnumTypeWrapper): ...
 
@@ -55,6 +84,8 @@ EMAIL_STATE_UNSPECIFIED: EmailState.ValueType  # 0
 EMAIL_STATE_QUEUED: EmailState.ValueType  # 1
 EMAIL_STATE_SENT: EmailState.ValueType  # 2
 EMAIL_STATE_FAILED: EmailState.ValueType  # 3
+EMAIL_STATE_BOUNCED: EmailState.ValueType  # 4
+"""The server took it, and it came back."""
 Global___EmailState: _TypeAlias = EmailState  # noqa: Y015
 
 @_typing.final
@@ -65,11 +96,14 @@ class User(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
+    EMAIL_BOUNCING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     email: _builtins.str
     name: _builtins.str
     locale: _builtins.str
     """"hu" or "en"."""
+    email_bouncing: _builtins.bool
+    """Mail to its address came back, and none has been taken since."""
     def __init__(
         self,
         *,
@@ -77,10 +111,11 @@ class User(_message.Message):
         email: _builtins.str = ...,
         name: _builtins.str = ...,
         locale: _builtins.str = ...,
+        email_bouncing: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "id", b"id", "locale", b"locale", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "email_bouncing", b"email_bouncing", "id", b"id", "locale", b"locale", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -119,8 +154,40 @@ class Grant(_message.Message):
 Global___Grant: _TypeAlias = Grant  # noqa: Y015
 
 @_typing.final
+class Invitation(_message.Message):
+    """How somebody was asked to become a contact."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENT_AT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """Empty while it is open; "accepted", "declined", "withdrawn"."""
+    @_builtins.property
+    def sent_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when its link can be used."""
+
+    def __init__(
+        self,
+        *,
+        sent_at: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        outcome: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "sent_at", b"sent_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "outcome", b"outcome", "sent_at", b"sent_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Invitation: _TypeAlias = Invitation  # noqa: Y015
+
+@_typing.final
 class Contact(_message.Message):
-    """A user's membership in one account."""
+    """A user's membership in one account, or the invitation to it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -133,22 +200,46 @@ class Contact(_message.Message):
     GRANTS_FIELD_NUMBER: _builtins.int
     DENIED_FIELDS_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    OWN_GRANTS_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    INVITATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     account_id: _builtins.str
     account_number: _builtins.str
     account_name: _builtins.str
     role: _builtins.str
     """"owner", "accountant", "technical", "read_only", "custom"."""
+    state: Global___ContactState.ValueType
+    email: _builtins.str
+    """The user's, or the invited one."""
+    name: _builtins.str
     @_builtins.property
-    def user(self) -> Global___User: ...
+    def user(self) -> Global___User:
+        """Unset until the invitation is accepted."""
+
     @_builtins.property
-    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Grant]: ...
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Grant]:
+        """What it may now, its role included."""
+
     @_builtins.property
     def denied_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Schema coordinates denied to this contact: "Domain.registrant"."""
 
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Unset: for good."""
+
+    @_builtins.property
+    def own_grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Grant]:
+        """Those beside the role's, the ones that have run out too."""
+
+    @_builtins.property
+    def invitation(self) -> Global___Invitation: ...
     def __init__(
         self,
         *,
@@ -161,10 +252,16 @@ class Contact(_message.Message):
         grants: _abc.Iterable[Global___Grant] | None = ...,
         denied_fields: _abc.Iterable[_builtins.str] | None = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___ContactState.ValueType = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        own_grants: _abc.Iterable[Global___Grant] | None = ...,
+        email: _builtins.str = ...,
+        name: _builtins.str = ...,
+        invitation: Global___Invitation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "invitation", b"invitation", "since", b"since", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_name", b"account_name", "account_number", b"account_number", "denied_fields", b"denied_fields", "grants", b"grants", "id", b"id", "role", b"role", "since", b"since", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_name", b"account_name", "account_number", b"account_number", "denied_fields", b"denied_fields", "email", b"email", "expires_at", b"expires_at", "grants", b"grants", "id", b"id", "invitation", b"invitation", "name", b"name", "own_grants", b"own_grants", "role", b"role", "since", b"since", "state", b"state", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -199,26 +296,58 @@ class Membership(_message.Message):
     CONTACT_FIELD_NUMBER: _builtins.int
     ACTOR_TOKEN_FIELD_NUMBER: _builtins.int
     ACTOR_TOKEN_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    LOCK_FIELD_NUMBER: _builtins.int
     actor_token: _builtins.str
     """Signed, for the services; it carries the account, the contact and the grants."""
     @_builtins.property
     def contact(self) -> Global___Contact: ...
     @_builtins.property
     def actor_token_expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def lock(self) -> Global___Lock:
+        """Set: the account is locked, and the contact has no rights in it."""
+
     def __init__(
         self,
         *,
         contact: Global___Contact | None = ...,
         actor_token: _builtins.str = ...,
         actor_token_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        lock: Global___Lock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact", "lock", b"lock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_token", b"actor_token", "actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_token", b"actor_token", "actor_token_expires_at", b"actor_token_expires_at", "contact", b"contact", "lock", b"lock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Membership: _TypeAlias = Membership  # noqa: Y015
+
+@_typing.final
+class Lock(_message.Message):
+    """An operator has locked an account or a user."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """For the customer to read."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lock: _TypeAlias = Lock  # noqa: Y015
 
 @_typing.final
 class AuthenticateResponse(_message.Message):
@@ -227,8 +356,11 @@ class AuthenticateResponse(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     MEMBERSHIPS_FIELD_NUMBER: _builtins.int
     CREDENTIAL_KIND_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
     credential_kind: _builtins.str
-    """"session" or "token"."""
+    """"session", of a browser or of an app that may do all its user may, or "token"."""
+    operator: _builtins.str
+    """The operator who looks at the portal through this session, which can only read; empty for the user itself."""
     @_builtins.property
     def user(self) -> Global___User: ...
     @_builtins.property
@@ -241,10 +373,11 @@ class AuthenticateResponse(_message.Message):
         user: Global___User | None = ...,
         memberships: _abc.Iterable[Global___Membership] | None = ...,
         credential_kind: _builtins.str = ...,
+        operator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_kind", b"credential_kind", "memberships", b"memberships", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_kind", b"credential_kind", "memberships", b"memberships", "operator", b"operator", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -284,19 +417,25 @@ class CreateSessionResponse(_message.Message):
 
     SECRET_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    PENDING_SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The session's secret; stored hashed, shown here only."""
+    """The session's secret; stored hashed, shown here only. Empty when a second factor is still to come."""
+    pending_secret: _builtins.str
+    """The pending sign-in's secret; set when `secret` is empty. It is no session and never becomes one."""
     @_builtins.property
-    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the session, or else the pending sign-in, ends."""
+
     def __init__(
         self,
         *,
         secret: _builtins.str = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        pending_secret: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "secret", b"secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "pending_secret", b"pending_secret", "secret", b"secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -424,6 +563,9 @@ class Account(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    EU_VAT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    LOCKS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     number: _builtins.str
     """Shown to people, "P-10001"."""
@@ -438,8 +580,14 @@ class Account(_message.Message):
     street: _builtins.str
     currency: _builtins.str
     locale: _builtins.str
+    eu_vat_id: _builtins.str
+    """"HU12345678"."""
+    version: _builtins.int
+    """Grows with every change."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def locks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldLock]: ...
     def __init__(
         self,
         *,
@@ -457,25 +605,59 @@ class Account(_message.Message):
         currency: _builtins.str = ...,
         locale: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        eu_vat_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        locks: _abc.Iterable[Global___FieldLock] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "currency", b"currency", "email", b"email", "id", b"id", "kind", b"kind", "locale", b"locale", "name", b"name", "number", b"number", "phone", b"phone", "postal_code", b"postal_code", "since", b"since", "street", b"street", "tax_number", b"tax_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "currency", b"currency", "email", b"email", "eu_vat_id", b"eu_vat_id", "id", b"id", "kind", b"kind", "locale", b"locale", "locks", b"locks", "name", b"name", "number", b"number", "phone", b"phone", "postal_code", b"postal_code", "since", b"since", "street", b"street", "tax_number", b"tax_number", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
 
 @_typing.final
-class ListContactsRequest(_message.Message):
+class FieldLock(_message.Message):
+    """A field of the account that only the operator may change."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
+    FIELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """As in Account: "tax_number"."""
+    reason: _builtins.str
+    """"contract", "invoicing", "operator"."""
     def __init__(
         self,
+        *,
+        field: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldLock: _TypeAlias = FieldLock  # noqa: Y015
+
+@_typing.final
+class ListContactsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOKED_FIELD_NUMBER: _builtins.int
+    revoked: _builtins.bool
+    """Those revoked too, of very many the latest 200."""
+    def __init__(
+        self,
+        *,
+        revoked: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revoked", b"revoked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -549,27 +731,55 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
 class ListEventsRequest(_message.Message):
+    """Empty fields filter nothing."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ACTION_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
+    ACTOR_KINDS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     action: _builtins.str
-    """Part of the action; empty means all."""
+    """How the action begins: "domain."."""
     search: _builtins.str
     """Part of the actor's or the object's label."""
+    contact_id: _builtins.str
+    """The membership through which it was done."""
+    subject_type: _builtins.str
+    subject_id: _builtins.str
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
+    @_builtins.property
+    def actor_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in ActorRef: "user", "token", "operator", "system"."""
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """From this moment on, and before that one."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         action: _builtins.str = ...,
         search: _builtins.str = ...,
         page: _common_pb2.PageRequest | None = ...,
+        actor_kinds: _abc.Iterable[_builtins.str] | None = ...,
+        contact_id: _builtins.str = ...,
+        subject_type: _builtins.str = ...,
+        subject_id: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "page", b"page", "search", b"search"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_kinds", b"actor_kinds", "contact_id", b"contact_id", "page", b"page", "search", b"search", "since", b"since", "subject_id", b"subject_id", "subject_type", b"subject_type", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -611,13 +821,21 @@ class Email(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    FAILURE_DETAIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     recipient: _builtins.str
     subject: _builtins.str
     body: _builtins.str
     state: Global___EmailState.ValueType
     category: _builtins.str
-    """"billing", "support", "service" or "domain"."""
+    """"billing", "support", "service", "domain" or "security"."""
+    failure: _builtins.str
+    """Why it did not arrive, or did not yet: ADDRESS_INVALID, ADDRESS_UNKNOWN, MAILBOX_FULL, MESSAGE_REFUSED,
+    SERVER_AWAY; empty where nothing is wrong.
+    """
+    failure_detail: _builtins.str
+    """What the other server said, as it said it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -633,10 +851,12 @@ class Email(_message.Message):
         body: _builtins.str = ...,
         state: Global___EmailState.ValueType = ...,
         category: _builtins.str = ...,
+        failure: _builtins.str = ...,
+        failure_detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "category", b"category", "created_at", b"created_at", "id", b"id", "recipient", b"recipient", "sent_at", b"sent_at", "state", b"state", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "category", b"category", "created_at", b"created_at", "failure", b"failure", "failure_detail", b"failure_detail", "id", b"id", "recipient", b"recipient", "sent_at", b"sent_at", "state", b"state", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -644,19 +864,33 @@ Global___Email: _TypeAlias = Email  # noqa: Y015
 
 @_typing.final
 class ListEmailsRequest(_message.Message):
+    """Empty fields filter nothing."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    search: _builtins.str
+    """Part of the subject or the recipient's address."""
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___EmailState.ValueType]: ...
     def __init__(
         self,
         *,
         page: _common_pb2.PageRequest | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        states: _abc.Iterable[Global___EmailState.ValueType] | None = ...,
+        search: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "page", b"page", "search", b"search", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -697,12 +931,18 @@ class Session(_message.Message):
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
+    APPLICATION_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_agent: _builtins.str
     ip: _builtins.str
     """Where it was opened from."""
     current: _builtins.bool
     """The session that asks."""
+    application: _builtins.str
+    """The name of the app that it belongs to; empty for a browser's."""
+    operator: _builtins.str
+    """The operator whose it is, to see what the user sees; empty for the user's own."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -721,10 +961,12 @@ class Session(_message.Message):
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         current: _builtins.bool = ...,
+        application: _builtins.str = ...,
+        operator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "user_agent", b"user_agent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application", b"application", "created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip", b"ip", "last_used_at", b"last_used_at", "operator", b"operator", "user_agent", b"user_agent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

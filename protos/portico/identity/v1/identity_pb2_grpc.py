@@ -112,15 +112,17 @@ class IdentityServiceServicer:
     """
 
     def Authenticate(self, request, context):
-        """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+        """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
+        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateSession(self, request, context):
-        """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+        """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+        FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+        RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -201,7 +203,8 @@ class IdentityServiceServicer:
 
     def CreateApiToken(self, request, context):
         """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
-        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret. For a
+        person who has just confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

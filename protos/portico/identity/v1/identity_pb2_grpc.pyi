@@ -34,11 +34,14 @@ class IdentityServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
     Authenticate: _grpc.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]
-    """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+    """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
+    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
     """
     CreateSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]
-    """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+    """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+    FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+    RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+    """
     EndSession: _grpc.UnaryUnaryMultiCallable[_identity_pb2.EndSessionRequest, _identity_pb2.EndSessionResponse]
     """Ends the session of this secret; ending it twice changes nothing."""
     GetDashboard: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetDashboardRequest, _identity_pb2.GetDashboardResponse]
@@ -65,7 +68,8 @@ class IdentityServiceStub:
     """The user's API tokens in all of its accounts, the newest first; revoked ones are left out."""
     CreateApiToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CreateApiTokenRequest, _identity_pb2.CreateApiTokenResponse]
     """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
-    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret. For a
+    person who has just confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
     """
     RevokeApiToken: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RevokeApiTokenRequest, _identity_pb2.RevokeApiTokenResponse]
     """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND."""
@@ -76,11 +80,14 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authenticate: _aio.UnaryUnaryMultiCallable[_identity_pb2.AuthenticateRequest, _identity_pb2.AuthenticateResponse]  # type: ignore[assignment]
-    """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+    """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
+    UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
     """
     CreateSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateSessionRequest, _identity_pb2.CreateSessionResponse]  # type: ignore[assignment]
-    """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+    """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+    FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+    RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+    """
     EndSession: _aio.UnaryUnaryMultiCallable[_identity_pb2.EndSessionRequest, _identity_pb2.EndSessionResponse]  # type: ignore[assignment]
     """Ends the session of this secret; ending it twice changes nothing."""
     GetDashboard: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetDashboardRequest, _identity_pb2.GetDashboardResponse]  # type: ignore[assignment]
@@ -107,7 +114,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """The user's API tokens in all of its accounts, the newest first; revoked ones are left out."""
     CreateApiToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.CreateApiTokenRequest, _identity_pb2.CreateApiTokenResponse]  # type: ignore[assignment]
     """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
-    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+    NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret. For a
+    person who has just confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
     """
     RevokeApiToken: _aio.UnaryUnaryMultiCallable[_identity_pb2.RevokeApiTokenRequest, _identity_pb2.RevokeApiTokenResponse]  # type: ignore[assignment]
     """Ends a token of the user for good; ending it twice changes nothing. NOT_FOUND API_TOKEN_NOT_FOUND."""
@@ -121,8 +129,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.AuthenticateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.AuthenticateResponse, _abc.Awaitable[_identity_pb2.AuthenticateResponse]]:
-        """Turns an API token or a session's secret into the user, the memberships and an actor token for each.
-        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED.
+        """Turns an API token, an app's access token or a session's secret into the user, the memberships and an actor token for each.
+        UNAUTHENTICATED CREDENTIAL_INVALID, CREDENTIAL_EXPIRED, TOKEN_IP_REFUSED, USER_LOCKED.
         """
 
     @_abc_1.abstractmethod
@@ -131,7 +139,10 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.CreateSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.CreateSessionResponse, _abc.Awaitable[_identity_pb2.CreateSessionResponse]]:
-        """Signs in with e-mail and password. UNAUTHENTICATED SIGN_IN_FAILED, RESOURCE_EXHAUSTED SIGN_IN_THROTTLED."""
+        """Signs in with e-mail and password: a session, or, when the user has a second factor, a pending sign-in that
+        FactorsService.CompleteSignIn completes. UNAUTHENTICATED SIGN_IN_FAILED, USER_LOCKED (the password was right),
+        RESOURCE_EXHAUSTED SIGN_IN_THROTTLED.
+        """
 
     @_abc_1.abstractmethod
     def EndSession(
@@ -224,7 +235,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.CreateApiTokenResponse, _abc.Awaitable[_identity_pb2.CreateApiTokenResponse]]:
         """Makes a token of the calling membership. PERMISSION_DENIED TOKEN_TOO_WIDE, INVALID_ARGUMENT TOKEN_EXPIRY_INVALID,
-        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret.
+        NETWORK_INVALID, RESOURCE_EXHAUSTED TOO_MANY_TOKENS. The same request_id again makes none and shows no secret. For a
+        person who has just confirmed who it is: PERMISSION_DENIED STEP_UP_REQUIRED.
         """
 
     @_abc_1.abstractmethod
