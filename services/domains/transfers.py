@@ -19,7 +19,7 @@ from services.chassis.actor import Actor, Scope, system
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid, PermissionDenied
 from services.chassis.operations import CANCELLED, FAILED, RUNNING
-from services.domains import contacts, order_items, store, transforms
+from services.domains import contacts, intents, order_items, store, transforms
 from services.domains.app import App, operations
 from services.domains.changes import DomainNotFound
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure
@@ -277,18 +277,28 @@ async def _look(task: Task) -> Seen:
         if error.code != _NOT_AUTHORIZED:
             raise
         transfer = None
+    if transfer is None and task.intent["detail"] == intents.PENDING:
+        # It took our request, and keeps no record of transfers that have ended.
+        info = await registry.info(name)
+        return _held(info, registry.registrar) or Seen(State.NOT_DONE, info)
     if transfer is None or transfer.requested_by != registry.registrar:
         return Seen(State.NOT_DONE)
     if transfer.requested_at is not None and transfer.requested_at < task.intent["created_at"] - _CLOCKS_APART:
         return Seen(State.NOT_DONE)
     if transfer.status in _APPROVED:
         info = await registry.info(name)
-        held = info is not None and info.cl_id == registry.registrar and info.created_at and info.expires_at
-        return Seen(State.DONE if held else State.PENDING, info)
+        return _held(info, registry.registrar) or Seen(State.PENDING, info)
     if transfer.status == "pending":
         return Seen(State.PENDING)
     reason = _ENDED.get(transfer.status, "TRANSFER_CANCELLED")
     return Seen(State.REFUSED, reason=reason, detail=f"the registry says {transfer.status}")
+
+
+def _held(info: DomainInfo | None, registrar: str) -> Seen | None:
+    """DONE for a name that is ours, with its dates."""
+    if info is None or info.cl_id != registrar or info.created_at is None or info.expires_at is None:
+        return None
+    return Seen(State.DONE, info)
 
 
 async def _succeed(tx: Tx, task: Task, info: DomainInfo | None) -> None:

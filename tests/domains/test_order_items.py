@@ -279,6 +279,16 @@ async def test_a_name_comes_here_with_its_dates_and_keeps_its_nameservers(desk: 
     assert [(o.registered, o.action) for o in completed.outcomes] == [(True, "TRANSFER")]
 
 
+async def test_a_registry_that_forgets_transfers_that_have_ended_is_asked_whose_the_name_is(desk: Desk) -> None:
+    account, name = await desk.account(), desk.foreign()
+    await desk.transfer(account, (name, CODE))
+    await desk.pay(account)
+    await desk.waits(name, "pending at the registry")
+    desk.registry.seed(name, registrar="portico", nameservers=["ns1.masnal.example"])
+    assert (await desk.ended(name))["state"] == "DONE"
+    assert await desk.spent(account) == gross(TRANSFER)
+
+
 FAULTS: dict[str, dict[str, Any]] = {
     "a slow answer": {"action": "delay_after", "seconds": 1.2},
     "cut before": {"action": "cut_before"},
