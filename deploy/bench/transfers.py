@@ -29,7 +29,7 @@ _PATIENCE = 600.0
 _TRANSFER = """mutation ($i: TransferDomainsInput!) {
   transferDomains(input: $i) { order { items { name } } userErrors { message } } }"""
 _PROFORMA = """{ account { invoices(filter: {kinds: [PROFORMA], states: [OPEN]}, first: 1) {
-  nodes { id gross { amount } } } } }"""
+  nodes { id gross { amount } lines { description } } } } }"""
 _PAY = """mutation ($i: PayInvoicesInput!) { payInvoices(input: $i) { invoices { id } userErrors { message } } }"""
 _ASKED = """SELECT count(*) FROM registry_intents i JOIN domains d ON d.id = i.domain_id
             WHERE d.name LIKE $1 AND i.command = 'transfer' AND i.detail = 'pending'"""
@@ -93,7 +93,7 @@ async def _order(
     items = [{"name": name, "authCode": _CODE} for name in names]
     await ask(_TRANSFER, i={"items": items, "idempotencyKey": uuid.uuid4().hex})
     nodes: list[dict[str, Any]] = []
-    while not nodes:
+    while not any(label in line["description"] for node in nodes for line in node["lines"][:1]):
         await asyncio.sleep(0.1)
         nodes = (await ask(_PROFORMA))["account"]["invoices"]["nodes"]
     await _top_up(billing, account, int(nodes[0]["gross"]["amount"]))

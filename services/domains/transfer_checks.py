@@ -22,7 +22,7 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]*")
 #: Questions to the registry at once: a session stays free for what was paid.
 _ABREAST = 3
 #: Seconds for all of them. Whoever is not asked about by then is asked about after payment.
-_SECONDS = 4.0
+_SECONDS = 3.0
 
 
 class TldNotTransferable(DomainError):
