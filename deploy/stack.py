@@ -74,7 +74,7 @@ class Stack:
         self._databases: dict[str, str] = {}
         self._children: dict[str, Child] = {}
         self._private_key, self._public_key = actor_keys(self.base)
-        self._sealing_keys = sealing_keys(self.base)
+        self._sealing_keys = {name: sealing_keys(self.base, name) for name in ("identity", "domains")}
 
     # -- where things are
 
@@ -159,7 +159,7 @@ class Stack:
         if name == "identity":
             own |= {
                 "ACTOR_KEY_FILE": str(self._private_key),
-                "SEALING_KEYS_FILE": str(self._sealing_keys),
+                "SEALING_KEYS_FILE": str(self._sealing_keys["identity"]),
                 "PUBLIC_URL": self.url,
                 "SMTP_URL": self._smtp_url or f"smtp://{self.address('mail')}",
                 # A security key is bound to a name: 127.0.0.1 is none.
@@ -167,6 +167,7 @@ class Stack:
             }
         elif name == "domains":
             own |= self._registrar_env() | {"NAMESERVERS": NAMESERVERS}
+            own |= {"SEALING_KEYS_FILE": str(self._sealing_keys["domains"])}
         elif name == "gateway":
             own |= {"HOST": self._host, "PORT": str(self.port("gateway")), "TIMING": "1", "PUBLIC_URL": self.url}
             own |= {f"{service.upper()}_ADDRESS": self.address(service) for service in SERVICES}

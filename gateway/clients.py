@@ -11,7 +11,13 @@ from google.protobuf.message import Message
 
 from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
-from portico.domains.v1 import domains_pb2_grpc, lifecycle_pb2_grpc, management_pb2_grpc, zones_pb2_grpc
+from portico.domains.v1 import (
+    domains_pb2_grpc,
+    lifecycle_pb2_grpc,
+    management_pb2_grpc,
+    orders_pb2_grpc,
+    zones_pb2_grpc,
+)
 from portico.hosting.v1 import hosting_pb2_grpc
 from portico.identity.v1 import (
     accounts_pb2_grpc,
@@ -63,6 +69,7 @@ class Clients:
     zones: "zones_pb2_grpc.ZonesServiceAsyncStub"
     management: "management_pb2_grpc.ManagementServiceAsyncStub"
     lifecycle: "lifecycle_pb2_grpc.LifecycleServiceAsyncStub"
+    orders: "orders_pb2_grpc.OrdersServiceAsyncStub"
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
     billing: "billing_pb2_grpc.BillingServiceAsyncStub"
     tickets: "tickets_pb2_grpc.TicketsServiceAsyncStub"
@@ -84,6 +91,7 @@ class Clients:
             zones_pb2_grpc.ZonesServiceStub(channels["domains"]),
             management_pb2_grpc.ManagementServiceStub(channels["domains"]),
             lifecycle_pb2_grpc.LifecycleServiceStub(channels["domains"]),
+            orders_pb2_grpc.OrdersServiceStub(channels["domains"]),
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),
             billing_pb2_grpc.BillingServiceStub(channels["billing"]),
             tickets_pb2_grpc.TicketsServiceStub(channels["tickets"]),

@@ -1,4 +1,4 @@
-"""Domains: the types, their loaders, ordering and auth codes."""
+"""Domains: the types, their loaders and auth codes."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -18,11 +18,10 @@ from gateway.graph.common import (
     UserError,
     connection,
     enum_map,
-    moment,
     moment_of,
     numbers,
 )
-from gateway.graph.mutations import mutation, refused_item
+from gateway.graph.mutations import mutation
 from gateway.graph.operations import Operation
 from portico.domains.v1 import domains_pb2
 
@@ -214,51 +213,6 @@ async def page(
     return connection([Domain.of(acting, pb) for pb in answer.domains], answer.page)
 
 
-@access(needs(Permission.DOMAINS_ORDER))
-@strawberry.type
-class OrderItem:
-    acting: strawberry.Private[Acting]
-    domain_id: strawberry.Private[str]
-    name: DomainName
-
-    async def resolve_domain(self) -> Domain | None:
-        return await load(self.acting, self.domain_id) if self.domain_id else None
-
-    domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
-    operation: Operation | None = field(needs(Permission.DOMAINS_READ))
-
-
-@access(needs(Permission.DOMAINS_ORDER))
-@strawberry.type(description="What was ordered; a proforma follows, payment starts the work.")
-class Order:
-    id: strawberry.ID
-    created_at: DateTime
-    items: list[OrderItem]
-
-    @staticmethod
-    def of(acting: Acting, pb: domains_pb2.Order) -> "Order":
-        return Order(
-            id=strawberry.ID(global_id("Order", pb.id)),
-            created_at=moment(pb.created_at),
-            items=[
-                OrderItem(
-                    acting=acting,
-                    domain_id=i.domain_id,
-                    name=DomainName(i.name),
-                    operation=Operation.of(acting, "domains", i.operation) if i.HasField("operation") else None,
-                )
-                for i in pb.items
-            ],
-        )
-
-
-@access(PUBLIC)
-@strawberry.type
-class OrderPayload:
-    order: Order | None = None
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-
-
 @access(PUBLIC)
 @strawberry.type
 class AuthCodePayload:
@@ -273,36 +227,9 @@ class AuthCodePayload:
 
 
 @strawberry.input
-class RegisterDomainsInput:
-    names: list[DomainName] = strawberry.field(description="Unicode or A-labels, at most 10,000.")
-    idempotency_key: str = strawberry.field(description="8 to 200 characters; the same key never orders twice.")
-    years: int = 1
-    auto_renew: bool = True
-    nameservers: list[str] | None = strawberry.field(default=None, description="The house's own where left out.")
-    account_id: strawberry.ID | None = None
-
-
-@strawberry.input
 class RequestAuthCodeInput:
     domain_id: strawberry.ID
     account_id: strawberry.ID | None = None
-
-
-async def register_domains(acting: Acting, input_: RegisterDomainsInput) -> OrderPayload:
-    """Orders names. A name that cannot be had is a userError of its own; the others go on."""
-    at_most(input_.names, 10_000, "input.names")
-    request = domains_pb2.RegisterDomainsRequest(
-        request_id=input_.idempotency_key,
-        names=input_.names,
-        years=input_.years,
-        auto_renew=input_.auto_renew,
-        nameservers=input_.nameservers or [],
-    )
-    answer = await acting.write("domains", acting.clients.domains.RegisterDomains, request)
-    return OrderPayload(
-        order=Order.of(acting, answer.order) if answer.HasField("order") else None,
-        user_errors=[refused_item(r, acting.locale) for r in answer.refusals],
-    )
 
 
 async def request_auth_code(acting: Acting, input_: RequestAuthCodeInput) -> AuthCodePayload:
@@ -358,9 +285,6 @@ async def availability(acting: Acting, names: list[DomainName]) -> list[DomainAv
 
 @strawberry.type
 class DomainMutations:
-    register_domains: OrderPayload = mutation(
-        Permission.DOMAINS_ORDER, register_domains, RegisterDomainsInput, OrderPayload
-    )
     request_auth_code: AuthCodePayload = mutation(
         Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload, step_up=True
     )

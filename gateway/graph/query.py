@@ -16,6 +16,7 @@ from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.factor_mutations import FactorMutations
 from gateway.graph.management import ManagementMutations
 from gateway.graph.notifications import NotificationMutations
+from gateway.graph.orders import OrderMutations
 from gateway.graph.passwords import PasswordMutations
 from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
@@ -71,6 +72,7 @@ def _request(info: strawberry.Info) -> Request:
 
 @strawberry.type
 class Mutation(
+    OrderMutations,
     DomainMutations,
     ManagementMutations,
     ZoneMutations,

@@ -16,6 +16,7 @@ from gateway.messages import (
     management,
     notifications,
     operator,
+    orders,
     passwords,
     zones,
 )
@@ -26,6 +27,7 @@ _AREAS = (
     general,
     domains,
     lifecycle,
+    orders,
     management,
     zones,
     billing,

@@ -130,6 +130,62 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "A domain díja megérkezett, a regisztrációja elindult: {subject}",
         "The domain {subject} was paid for and its registration began",
     ),
+    "domain.renewal_failed": (
+        "A domain megújítása nem sikerült: {subject}",
+        "The renewal of {subject} failed",
+    ),
+    "domain.renewal_ordered": (
+        "{actor} domainmegújítást rendelt: {subject}",
+        "{actor} ordered the renewal of {subject}",
+    ),
+    "domain.renewal_started": (
+        "A megújítás díja megérkezett, a megújítás elindult: {subject}",
+        "The renewal of {subject} was paid for and began",
+    ),
+    "domain.renewed": (
+        "A domain megújult: {subject} (új lejárat: {expires_at})",
+        "{subject} was renewed until {expires_at}",
+    ),
+    "domain.restore_failed": (
+        "A domain visszaállítása nem sikerült: {subject}",
+        "Restoring {subject} failed",
+    ),
+    "domain.restore_ordered": (
+        "{actor} megrendelte egy törölt domain visszaállítását: {subject}",
+        "{actor} ordered the deleted domain {subject} back",
+    ),
+    "domain.restore_started": (
+        "A visszaállítás díja megérkezett, a visszaállítás elindult: {subject}",
+        "Restoring {subject} was paid for and began",
+    ),
+    "domain.restored": (
+        "A törölt domain visszaállt: {subject}",
+        "The deleted domain {subject} is back",
+    ),
+    "domain.transfer_code_refused": (
+        "A nyilvántartó nem fogadta el az átviteli kódot: {subject}",
+        "The registry did not accept the auth code of {subject}",
+    ),
+    "domain.transfer_failed": (
+        "A domain áthozatala nem sikerült: {subject}",
+        "The transfer of {subject} failed",
+    ),
+    "domain.transfer_ordered": (
+        "{actor} domain áthozatalát rendelte meg: {subject}",
+        "{actor} ordered the transfer of {subject}",
+    ),
+    "domain.transfer_retried": (
+        "{actor} új átviteli kódot adott meg: {subject}",
+        "{actor} gave another auth code for {subject}",
+    ),
+    "domain.transfer_started": (
+        "Az áthozatal díja megérkezett, az áthozatal elindult: {subject}",
+        "The transfer of {subject} was paid for and began",
+    ),
+    "domain.transferred_in": (
+        "A domain áthozatala megtörtént: {subject}",
+        "{subject} was transferred to us",
+    ),
     "email.bounced": ("Visszapattant egy e-mail erről a címről: {subject}", "An e-mail came back from {subject}"),
     "hosting.created": ("Tárhelyszolgáltatás jött létre: {subject}", "The hosting service {subject} was created"),
     "hosting.extended": (
@@ -149,6 +205,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "invoice.paid_in_part": (
         "Részfizetés érkezett: {subject}, eddig összesen {amount}",
         "{subject} was paid in part: {amount} so far",
+    ),
+    "invoice.proforma_cancelled": (
+        "A díjbekérőt töröltük, mert nem fizették ki időben: {subject}",
+        "The proforma {subject} was cancelled, as it was not paid in time",
     ),
     "invoice.proforma_issued": (
         "Díjbekérő készült: {subject}, {amount}",

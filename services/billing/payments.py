@@ -254,6 +254,7 @@ def _final(proforma: Invoice, seller: Seller, now: datetime) -> Draft:
                 line.subject_id,
                 line.period_months,
                 line.quantity,
+                order_item_id=line.order_item_id,
             )
             for line in proforma.lines
         ),

@@ -29,6 +29,7 @@ def main() -> None:
             ),
             powerdns=PowerDns(conf.powerdns_url, conf.powerdns_api_key),
             nameservers=conf.nameservers,
+            sealer=conf.sealer,
         )
 
     serve(

@@ -11,8 +11,11 @@ from services.domains import (
     locks,
     nameservers,
     registration,
+    renewals,
+    restores,
     store,
     sync,
+    transfers,
     transforms,
     zones,
 )
@@ -62,6 +65,14 @@ async def look_at_waiting_contacts(app: App) -> None:
     await contacts.look_at_waiting(app, datetime.now(UTC))
 
 
+async def order_due_renewals(app: App) -> None:
+    await renewals.order_due(app, datetime.now(UTC))
+
+
+async def give_up_waiting_transfers(app: App) -> None:
+    await transfers.give_up_waiting(app, datetime.now(UTC))
+
+
 async def report_stuck(app: App) -> None:
     """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
     was given up is tried again."""
@@ -85,6 +96,9 @@ COMMANDS: dict[str, transforms.Command] = {
     **contacts.COMMANDS,
     **auth_codes.COMMANDS,
     **dnssec.COMMANDS,
+    **transfers.COMMANDS,
+    **renewals.COMMANDS,
+    **restores.COMMANDS,
 }
 JOBS: dict[str, Handler] = {
     registration.KIND: register_domain,
@@ -100,4 +114,6 @@ PERIODIC: dict[str, Periodic] = {
     "look at waiting contacts": (300.0, look_at_waiting_contacts),
     "sync domains": (60.0, walk_domains),
     "see the dates of domains": (60.0, see_dates),
+    "order due renewals": (900.0, order_due_renewals),
+    "give up waiting transfers": (3600.0, give_up_waiting_transfers),
 }

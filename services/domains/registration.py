@@ -13,7 +13,7 @@ from services.chassis.actor import Actor, system
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import contacts, intents, orders, store, zones
+from services.domains import contacts, intents, order_items, orders, store, zones
 from services.domains.app import App, operations
 from services.domains.epp import ContactData, DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
 
@@ -50,22 +50,10 @@ class OrderItemAtRegistry(DomainError):
     reason = "ORDER_ITEM_AT_REGISTRY"
 
 
-async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: datetime) -> None:
-    """Payment came: the names go to their registries. A name already on its way is left alone."""
-    for row in await store.mark_paid(tx, account_id, domain_ids, now):
-        await operations.step(tx, row["operation_id"], "payment", SUCCEEDED)
-        await jobs.add(tx, KIND, {"domain_id": str(row["id"])}, key=str(row["id"]))
-        await audit.record(
-            tx,
-            system("domains", account_id),
-            "domain.registration_started",
-            subject=("Domain", row["id"], row["unicode_name"]),
-            before={"state": "PENDING_PAYMENT"},
-            after={"state": "PENDING_REGISTRATION"},
-        )
-    # Money for a name that has ended goes back: billing credits a domain once, however often it hears of it.
-    for row in await store.ended_orders(tx, account_id, domain_ids):
-        await _tell_failed(tx, row, row["failure"], "paid after it had failed")
+async def start(tx: Tx, item: Row, now: datetime) -> None:
+    """Payment came: the name goes to its registry."""
+    await store.mark_pending(tx, item["domain_id"], "PENDING_REGISTRATION", now)
+    await jobs.add(tx, KIND, {"domain_id": str(item["domain_id"])}, key=str(item["domain_id"]))
 
 
 async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
@@ -264,10 +252,10 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
             unicode_name=domain["unicode_name"],
             registered_at=times.to_pb(info.created_at),
             expires_at=times.to_pb(info.expires_at),
-            locale=await store.order_locale(tx, domain["order_id"]),
+            locale=await order_items.locale(tx, domain["order_id"]),
         )
         await outbox.add(tx, event, account_id=domain["account_id"], aggregate=domain["id"])
-        await orders.complete(tx, domain["order_id"], now)
+        await order_items.done(tx, await _item(tx, domain), now)
 
 
 async def _fail(
@@ -296,22 +284,14 @@ async def _fail(
             before={"state": domain["state"]},
             after={"state": "FAILED", "reason": reason} | ({"why": detail} if actor else {}),
         )
-        await _tell_failed(tx, domain, reason, detail)
-        await orders.complete(tx, domain["order_id"], now)
+        await order_items.failed(tx, await _item(tx, domain), reason, detail, now)
 
 
-async def _tell_failed(tx: Tx, domain: Row, reason: str, detail: str) -> None:
-    event = events_pb2.RegistrationFailed(
-        domain_id=str(domain["id"]),
-        order_id=str(domain["order_id"]),
-        account_id=str(domain["account_id"]),
-        name=domain["name"],
-        unicode_name=domain["unicode_name"],
-        reason=reason,
-        detail=detail,
-        locale=await store.order_locale(tx, domain["order_id"]),
-    )
-    await outbox.add(tx, event, account_id=domain["account_id"], aggregate=domain["id"])
+async def _item(tx: Tx, domain: Row) -> Row:
+    item = await order_items.paid_of(tx, domain["id"], order_items.REGISTER)
+    if item is None:
+        raise LookupError(f"no paid registration of {domain['name']}")
+    return item
 
 
 async def _registrant(app: App, account_id: UUID) -> str:
@@ -319,7 +299,7 @@ async def _registrant(app: App, account_id: UUID) -> str:
     row = await store.registrant(app.db, account_id)
     if row is None:
         raise jobs.RetryLater(cause="identity has not told of the account yet")
-    data = "|".join(str(row[k]) for k in row.keys() if k != "updated_at")  # noqa: SIM118 - a Record iterates values
+    data = "|".join(str(row[k]) for k in row.keys() if k not in {"locale", "updated_at"})  # noqa: SIM118 - a Record iterates values
     contact_id = "PT" + base64.b32encode(hashlib.sha256(data.encode()).digest()).decode()[:14]
     contact = ContactData(
         id=contact_id,

@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.chassis.config import Env
+from services.chassis.config import ConfigError, Env
 from services.chassis.run import ServiceSettings
+from services.chassis.sealing import Sealer
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,17 @@ class Settings:
     powerdns_url: str
     powerdns_api_key: str
     nameservers: tuple[str, ...]
+    #: For the codes of transfers that wait for payment or for the registry.
+    sealer: Sealer
 
 
 def read() -> Settings:
     """ConfigError names the variable that is missing or malformed."""
     env = Env(os.environ)
+    try:
+        sealer = Sealer.read(env.path("SEALING_KEYS_FILE").read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"SEALING_KEYS_FILE is not usable: {error}") from None
     return Settings(
         service=ServiceSettings.read(env),
         epp_name=env.text("EPP_NAME", env.text("EPP_HOST")),
@@ -40,4 +47,5 @@ def read() -> Settings:
         powerdns_url=env.text("POWERDNS_URL"),
         powerdns_api_key=env.text("POWERDNS_API_KEY"),
         nameservers=tuple(host.strip() for host in env.text("NAMESERVERS").split(",")),
+        sealer=sealer,
     )

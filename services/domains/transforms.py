@@ -7,7 +7,7 @@ either end; everything between is here. The intent is committed before anything 
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, NoReturn
@@ -29,7 +29,7 @@ _NOT_AUTHORIZED = 2201
 #: Seconds before an unknown outcome is looked into.
 _SETTLE_SECONDS = 2.0
 #: Seconds between looks at a pending one: ever more, as it may take days.
-_PENDING_SECONDS = 30.0
+_PENDING_SECONDS = 5.0
 _PENDING_SECONDS_MOST = 3600.0
 
 
@@ -70,20 +70,26 @@ def actor_of(ref: Mapping[str, str], account_id: UUID) -> Actor:
 
 
 class State(Enum):
-    """What the registry shows of a command. LOST: the domain is not ours any more, or not there."""
+    """What the registry shows of a command. REFUSED: it was taken, and decided against.
+
+    LOST: the domain is not ours any more, or not there.
+    """
 
     DONE = "DONE"
     PENDING = "PENDING"
     NOT_DONE = "NOT_DONE"
+    REFUSED = "REFUSED"
     LOST = "LOST"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`info` is what the registry told of the domain, where it told anything."""
+    """`info` is what the registry told of the domain, where it told anything; `reason` and `detail` go with REFUSED."""
 
     state: State
     info: DomainInfo | None = None
+    reason: str = REFUSED
+    detail: str = ""
 
 
 class Refused(Exception):
@@ -116,6 +122,10 @@ class Command:
     #: Whether the operation has succeeded with it; else `succeed` moves the operation on.
     ends_operation: bool = True
     forget: tuple[str, ...] = ()
+    #: Reasons of its own for the registry's codes; else REGISTRY_REFUSED.
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    #: Reasons after which the operation waits for its customer: with what the step then tells.
+    waits: Mapping[str, str] = field(default_factory=dict)
 
 
 def shown_by_info(
@@ -194,6 +204,8 @@ async def _settle(job: jobs.LeasedJob, task: Task, command: Command) -> bool:
         await _pending(job, task, command)
     if seen.state is State.LOST:
         await _refuse(job, task, command, REFUSED, "the registry does not hold the domain for us")
+    elif seen.state is State.REFUSED:
+        await _refuse(job, task, command, seen.reason, seen.detail)
     elif seen.state is State.DONE or task.intent["detail"] == intents.ANSWERED:
         await _succeed(job, task, command, seen.info)
     elif task.intent["detail"] == intents.PENDING:
@@ -227,7 +239,7 @@ async def _say(job: jobs.LeasedJob, task: Task, command: Command) -> None:
         if seen.state is State.DONE:
             await _succeed(job, task, command, seen.info)
         else:
-            await _refuse(job, task, command, REFUSED, str(error))
+            await _refuse(job, task, command, command.reasons.get(error.code, REFUSED), str(error))
         return
     if pending:
         await _pending(job, task, command)
@@ -303,6 +315,8 @@ async def _refuse(
     async with job.finishing(task.app.db) as tx:
         await _settled(tx, task, command, intents.REFUSED, detail)
         await command.refuse(tx, task, reason)
-        if task.operation_id is not None:
+        if task.operation_id is not None and reason in command.waits:
+            await operations.step(tx, task.operation_id, command.step, WAITING, detail=command.waits[reason])
+        elif task.operation_id is not None:
             told = {"name": task.domain["unicode_name"], "detail": detail, **(metadata or {})}
             await operations.finish(tx, task.operation_id, FAILED, reason=reason, metadata=told)

@@ -20,7 +20,7 @@ from services.identity.people import Contact
 
 log = logging.getLogger(__name__)
 #: Reasons for which an order ends before it is paid.
-_ENDED_UNPAID = frozenset({"PRICE_MISSING"})
+_ENDED_UNPAID = frozenset({"PRICE_MISSING", "ORDER_UNPAID"})
 
 
 async def proforma_issued(tx: Tx, event: billing.ProformaIssued, meta: Meta, app: App) -> None:

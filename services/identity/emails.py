@@ -12,11 +12,11 @@ from services.chassis.actor import Actor, Scope
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page
+from services.chassis.sealing import Sealer
 from services.identity import contact_store, email_store, notifications
 from services.identity.email_store import Filter
 from services.identity.letters import SECRET, Letter, as_html, render
 from services.identity.mailer import Mail, Mailer, Refused, Undelivered, failure_of_status
-from services.identity.sealing import Sealer
 
 log = logging.getLogger(__name__)
 SEND = "send_email"

@@ -15,6 +15,7 @@ from deploy.parts import Parts
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc, management_pb2, management_pb2_grpc, zones_pb2_grpc
 from services.chassis.jobs import Worker
+from services.chassis.sealing import Sealer
 from services.domains.app import App
 from services.domains.epp import Registry
 from services.domains.jobs import JOBS
@@ -200,7 +201,7 @@ async def registrar(database: Database, parts: Parts, run_dir: Path) -> AsyncIte
             "domains",
             await database("management"),
             run_dir,
-            make_app=lambda db: App(db, client, nameserver, OURS),
+            make_app=lambda db: App(db, client, nameserver, OURS, Sealer([bytes(32)])),
             register=register,
             make_stub=Stubs.of(
                 domains_pb2_grpc.DomainsServiceStub,

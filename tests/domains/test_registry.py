@@ -23,6 +23,7 @@ from services.chassis import times
 from services.chassis.actor import Scope
 from services.chassis.db import Row
 from services.chassis.jobs import Worker
+from services.chassis.sealing import Sealer
 from services.domains import locks, messages, sync
 from services.domains.app import App
 from services.domains.epp import PollMessage, Registry, Transfer
@@ -137,7 +138,7 @@ async def desk(database: Database, parts: Parts, run_dir: Path) -> AsyncIterator
             "domains",
             await database("registry_life"),
             run_dir,
-            make_app=lambda db: App(db, client, powerdns, tuple(NS)),
+            make_app=lambda db: App(db, client, powerdns, tuple(NS), Sealer([bytes(32)])),
             register=register,
             make_stub=Stubs.of(
                 domains_pb2_grpc.DomainsServiceStub,

@@ -112,6 +112,11 @@ async def test_what_an_object_points_to_needs_its_own_permission(stand: Stand) -
     [
         ("registerDomains", ("RegisterDomainsInput", {"names": ["a.hu"], "idempotencyKey": "k" * 10})),
         ("requestAuthCode", ("RequestAuthCodeInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("transferDomains", ("TransferDomainsInput", {"csv": "a.hu;abcdef", "dryRun": True})),
+        ("retryTransfer", ("RetryTransferInput", {"domainId": gid("Domain", uid(10_001)), "authCode": "abcdef"})),
+        ("cancelTransfer", ("CancelTransferInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("renewDomains", ("RenewDomainsInput", {"domainIds": [], "idempotencyKey": "k" * 10})),
+        ("restoreDomain", ("RestoreDomainInput", {"domainId": gid("Domain", uid(10_001)), "idempotencyKey": "k" * 10})),
         ("setNameservers", ("SetNameserversInput", {"domainId": gid("Domain", uid(10_001)), "nameservers": []})),
         ("setDomainLock", ("SetDomainLockInput", {"domainId": gid("Domain", uid(10_001)), "locked": False})),
         ("updateDomainContacts", ("UpdateDomainContactsInput", {"domainId": gid("Domain", uid(10_001))})),

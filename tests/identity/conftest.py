@@ -20,6 +20,7 @@ from portico.identity.v1 import (
     passwords_pb2_grpc,
 )
 from services.chassis.actor import Actor, Grant, system
+from services.chassis.sealing import Sealer
 from services.identity import access, accounts, api_tokens, contacts, operators, users
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
@@ -29,7 +30,6 @@ from services.identity.passwords import Hasher
 from services.identity.people import Profile
 from services.identity.relying_party import RelyingParty
 from services.identity.rpc import register
-from services.identity.sealing import Sealer
 from tests.serving import Database, Serving, Stubs, confirmed, serving
 
 SEALER = Sealer([bytes(32)])

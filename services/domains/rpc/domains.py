@@ -7,7 +7,7 @@ from uuid import UUID
 from portico.domains.v1 import domains_pb2 as pb
 from portico.domains.v1 import domains_pb2_grpc
 from services.chassis import operations, pages, times
-from services.chassis.db import Row
+from services.chassis.db import Queryable, Row
 from services.chassis.grpc import Call, requires
 from services.chassis.operations import state_names
 from services.domains import auth_codes, orders, store, zone_store
@@ -87,25 +87,8 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
             if not is_host(host) or host in req.nameservers[:index]:
                 raise DomainInvalid("is no host name, or named twice", field=f"nameservers[{index}]", name=host)
         ordered = await orders.register(self.app, call.actor, call.scope, req, call.now)
-        if ordered.order is None:
-            return pb.RegisterDomainsResponse(refusals=ordered.refusals)
-        ids = [row["operation_id"] for row in ordered.items]
-        running = {row["id"]: row for row in await operations.by_ids(self.db, call.actor.account_id, ids)}
-        return pb.RegisterDomainsResponse(
-            order=pb.Order(
-                id=str(ordered.order["id"]),
-                created_at=times.to_pb(ordered.order["created_at"]),
-                items=[
-                    pb.OrderItem(
-                        name=row["name"],
-                        domain_id=str(row["id"]),
-                        operation=operations.to_pb(running[row["operation_id"]]),
-                    )
-                    for row in ordered.items
-                ],
-            ),
-            refusals=ordered.refusals,
-        )
+        order = await order_to_pb(self.db, call.actor.account_id, ordered.order, ordered.items)
+        return pb.RegisterDomainsResponse(order=order, refusals=ordered.refusals)
 
     @requires("domains.authcode", step_up=True)
     async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
@@ -175,6 +158,27 @@ def _ids(texts: Sequence[str]) -> list[UUID]:
 
 def state_to_pb(name: str) -> pb.DomainState.ValueType:
     return pb.DomainState.Value(f"DOMAIN_STATE_{name}")
+
+
+async def order_to_pb(q: Queryable, account_id: UUID, order: Row | None, items: Sequence[Row]) -> pb.Order | None:
+    """An order with what is under way for each item; None for none."""
+    if order is None:
+        return None
+    running = await operations.by_ids(q, account_id, [item["operation_id"] for item in items])
+    by_id = {row["id"]: operations.to_pb(row) for row in running}
+    return pb.Order(
+        id=str(order["id"]),
+        created_at=times.to_pb(order["created_at"]),
+        items=[
+            pb.OrderItem(
+                name=item["name"],
+                domain_id=str(item["domain_id"]),
+                operation=by_id[item["operation_id"]],
+                action=pb.OrderAction.Value(f"ORDER_ACTION_{item['action']}"),
+            )
+            for item in items
+        ],
+    )
 
 
 def to_pb(row: Row) -> pb.Domain:

@@ -77,6 +77,27 @@ DOMAIN_SORT_FIELD_EXPIRES_AT: DomainSortField.ValueType  # 2
 DOMAIN_SORT_FIELD_CREATED_AT: DomainSortField.ValueType  # 3
 Global___DomainSortField: _TypeAlias = DomainSortField  # noqa: Y015
 
+class _OrderAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_ACTION_UNSPECIFIED: _OrderAction.ValueType  # 0
+    ORDER_ACTION_REGISTER: _OrderAction.ValueType  # 1
+    ORDER_ACTION_TRANSFER: _OrderAction.ValueType  # 2
+    ORDER_ACTION_RENEW: _OrderAction.ValueType  # 3
+    ORDER_ACTION_RESTORE: _OrderAction.ValueType  # 4
+
+class OrderAction(_OrderAction, metaclass=_OrderActionEnumTypeWrapper): ...
+
+ORDER_ACTION_UNSPECIFIED: OrderAction.ValueType  # 0
+ORDER_ACTION_REGISTER: OrderAction.ValueType  # 1
+ORDER_ACTION_TRANSFER: OrderAction.ValueType  # 2
+ORDER_ACTION_RENEW: OrderAction.ValueType  # 3
+ORDER_ACTION_RESTORE: OrderAction.ValueType  # 4
+Global___OrderAction: _TypeAlias = OrderAction  # noqa: Y015
+
 class _AuthCodeDelivery:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -522,8 +543,10 @@ class OrderItem(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DOMAIN_ID_FIELD_NUMBER: _builtins.int
     OPERATION_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     domain_id: _builtins.str
+    action: Global___OrderAction.ValueType
     @_builtins.property
     def operation(self) -> _common_pb2.Operation: ...
     def __init__(
@@ -532,10 +555,11 @@ class OrderItem(_message.Message):
         name: _builtins.str = ...,
         domain_id: _builtins.str = ...,
         operation: _common_pb2.Operation | None = ...,
+        action: Global___OrderAction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain_id", b"domain_id", "name", b"name", "operation", b"operation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "domain_id", b"domain_id", "name", b"name", "operation", b"operation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
