@@ -16,12 +16,13 @@ PYTHONPATH=. .venv/bin/python -c '
 from pathlib import Path
 from deploy.parts.secrets import actor_keys, sealing_keys
 actor_keys(Path("deploy/compose-keys"))
-sealing_keys(Path("deploy/compose-keys"))'
+sealing_keys(Path("deploy/compose-keys"))
+sealing_keys(Path("deploy/compose-keys"), "domains")'
 # The containers run as uid 10001, which is nobody here.
 chmod 711 deploy/compose-keys
 chmod 644 deploy/compose-keys/actor_public.json
 # Whoever reads the private key can be anybody: it and the sealing keys belong to that uid alone.
 run=""
 [ "$(id -u)" = 0 ] || run=sudo
-$run chown 10001 deploy/compose-keys/actor_key.pem deploy/compose-keys/sealing_keys
+$run chown 10001 deploy/compose-keys/actor_key.pem deploy/compose-keys/sealing_keys deploy/compose-keys/domains_sealing_keys
 echo "Ready: docker compose --env-file deploy/compose.env -f deploy/compose.yaml up --build"

@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.logs import follow
 from deploy.parts import PartError
 from deploy.parts.ports import is_free
-from deploy.stack import PROCESSES, ROOT, Stack
+from deploy.stack import ROOT, Stack
 
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
 # A process that has lived this long was healthy: its next crash starts from the shortest wait.
@@ -103,6 +103,10 @@ def welcome(stack: Stack, seconds: float) -> None:
     say(f"  deploy/portico {config}account list  as the operator; deploy/portico --help tells more")
     if (dns := stack.parts.powerdns.dns_port) is not None:
         say(f"  dig @127.0.0.1 -p {dns} NAME  asks the name server")
+    if "mail" in stack.processes:
+        say(
+            f"  {_short(stack.mail_folder)}/  the e-mails that were sent: none leaves this machine, each is shown below"
+        )
     say(f"\nLogs, data, secrets: {_short(stack.base)}/    Ctrl-C stops everything; `make run` resumes it.\n")
 
 
@@ -126,7 +130,13 @@ async def run(base: Path, port: int) -> None:
         loop.add_signal_handler(number, stop)
     began = time.monotonic()
     say("Starting Portico")
-    stack = Stack(base, progress=say, port=port, log_level=os.environ.get("LOG_LEVEL", "INFO"))
+    stack = Stack(
+        base,
+        progress=say,
+        port=port,
+        log_level=os.environ.get("LOG_LEVEL", "INFO"),
+        smtp_url=os.environ.get("SMTP_URL") or None,
+    )
     try:
         await stack.up()
     except asyncio.CancelledError:
@@ -135,8 +145,8 @@ async def run(base: Path, port: int) -> None:
         return
     up = True
     welcome(stack, time.monotonic() - began)
-    names = (*stack.parts.all, *PROCESSES)
-    files = [(name, base / "logs" / f"{name}.log") for name in PROCESSES]
+    names = (*stack.parts.all, *stack.processes)
+    files = [(name, base / "logs" / f"{name}.log") for name in stack.processes]
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     tasks = [asyncio.create_task(supervise(stack, name)) for name in names]
     tasks.append(asyncio.create_task(follow(files, say, colours=colours)))

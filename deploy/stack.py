@@ -26,12 +26,11 @@ from deploy.progress import Progress, silent, step
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("identity", "domains", "hosting", "billing", "tickets")
-PROCESSES = ("registry", *SERVICES, "gateway")
+PROCESSES = ("registry", "mail", *SERVICES, "gateway")
 NAMESERVERS = "ns1.portico.example,ns2.portico.example"
 # Settings of the operator that a process gets when they are set.
 PASSED_TO_ALL = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_SAMPLER")
 PASSED = {
-    "identity": ("SMTP_URL",),
     "hosting": ("TIME_ZONE",),
     "billing": ("SELLER_FILE",),
     "gateway": ("TRUSTED_PROXIES",),
@@ -56,11 +55,16 @@ class Stack:
         seed: bool = True,
         log_level: str = "INFO",
         extra: Mapping[str, Mapping[str, str]] | None = None,
+        smtp_url: str | None = None,
     ) -> None:
+        """`smtp_url` is the operator's mail server; without one, all mail is caught under `mail_folder`."""
         self.base = base.absolute()
         self.parts = Parts(self.base, progress=progress, fsync=fsync) if parts is None else parts
         self._owns_parts = parts is None
-        self.processes = tuple(name for name in PROCESSES if name in processes)
+        self._smtp_url = smtp_url
+        # Whoever has a mail server of his own needs no catcher.
+        self._all = tuple(name for name in PROCESSES if name != "mail" or not smtp_url)
+        self.processes = tuple(name for name in self._all if name in processes)
         self._progress = progress
         self._host = host
         self._port = port
@@ -70,7 +74,7 @@ class Stack:
         self._databases: dict[str, str] = {}
         self._children: dict[str, Child] = {}
         self._private_key, self._public_key = actor_keys(self.base)
-        self._sealing_keys = sealing_keys(self.base)
+        self._sealing_keys = {name: sealing_keys(self.base, name) for name in ("identity", "domains")}
 
     # -- where things are
 
@@ -94,6 +98,11 @@ class Stack:
         """The content of demo.json."""
         content: dict[str, Any] = json.loads(self.demo_file.read_text())
         return content
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where caught mail is kept, a file each, the oldest first by name."""
+        return self.base / "mail"
 
     @property
     def ports(self) -> dict[str, int]:
@@ -150,13 +159,15 @@ class Stack:
         if name == "identity":
             own |= {
                 "ACTOR_KEY_FILE": str(self._private_key),
-                "SEALING_KEYS_FILE": str(self._sealing_keys),
+                "SEALING_KEYS_FILE": str(self._sealing_keys["identity"]),
                 "PUBLIC_URL": self.url,
+                "SMTP_URL": self._smtp_url or f"smtp://{self.address('mail')}",
                 # A security key is bound to a name: 127.0.0.1 is none.
                 "PASSKEY_ORIGINS": f"http://localhost:{self.port('gateway')}",
             }
         elif name == "domains":
             own |= self._registrar_env() | {"NAMESERVERS": NAMESERVERS}
+            own |= {"SEALING_KEYS_FILE": str(self._sealing_keys["domains"])}
         elif name == "gateway":
             own |= {"HOST": self._host, "PORT": str(self.port("gateway")), "TIMING": "1", "PUBLIC_URL": self.url}
             own |= {f"{service.upper()}_ADDRESS": self.address(service) for service in SERVICES}
@@ -172,11 +183,14 @@ class Stack:
 
     def _registrar_env(self) -> dict[str, str]:
         return {
+            "EPP_NAME": "sandbox",
             "EPP_HOST": "127.0.0.1",
             "EPP_PORT": str(self.port("registry")),
             "EPP_REGISTRAR": "portico",
             "EPP_PASSWORD": self.parts.secrets.registrar("portico"),
             "EPP_CA_FILE": str(self.base / "registry" / "ca.pem"),
+            # The sandbox registry does not mind.
+            "EPP_POLL_SECONDS": "2",
             "POWERDNS_URL": self.parts.powerdns.url,
             "POWERDNS_API_KEY": self.parts.powerdns.api_key,
         }
@@ -184,6 +198,9 @@ class Stack:
     def _command(self, name: str) -> list[str]:
         if name == "gateway":
             return [sys.executable, "-m", "gateway"]
+        if name == "mail":
+            own = ["--port", str(self.port("mail")), "--folder", str(self.mail_folder)]
+            return [sys.executable, "-m", "deploy.sandbox.mail", *own]
         if name != "registry":
             return [sys.executable, "-m", f"services.{name}"]
         folder = self.base / "registry"
@@ -211,10 +228,9 @@ class Stack:
             (self.base / "traces").mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._owns_parts:
                 await self.parts.install()
-            # The registry needs none of the parts, so it uses the seconds in which the broker boots.
+            # Registry and catcher need none of the parts, so they use the seconds in which the broker boots.
             first = [self.parts.start()] if self._owns_parts else []
-            if "registry" in self.processes:
-                first.append(self.start("registry"))
+            first += [self.start(name) for name in ("registry", "mail") if name in self.processes]
             await _together(first)
             services = [name for name in self.processes if name in SERVICES]
             if services or self._seed:
@@ -238,7 +254,7 @@ class Stack:
 
     async def _plant(self) -> None:
         """Seed the demo once, and again what an older version did not plant; later only its address is kept true."""
-        if not self._seed or set(self.processes) != set(PROCESSES):
+        if not self._seed or set(self.processes) != set(self._all):
             return
         if self.demo_file.exists() and "oauth" in (demo := self.demo):
             if demo.get("url") != self.url:
@@ -331,6 +347,8 @@ class Stack:
     async def _ready(self, name: str) -> bool:
         if name == "registry":
             return (self.base / "registry" / "ready").exists()
+        if name == "mail":
+            return await _listening(self.address(name))
         if name == "gateway":
             return await asyncio.to_thread(_answers, f"{self.url}/readyz")
         return await _serving(self.address(name))
@@ -354,8 +372,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-async def _serving(address: str) -> bool:
-    """Ask for standard health, once somebody listens there: gRPC waits a second after a refused connection."""
+async def _listening(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         _, writer = await asyncio.open_connection(host, int(port))
@@ -364,6 +381,13 @@ async def _serving(address: str) -> bool:
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
+    return True
+
+
+async def _serving(address: str) -> bool:
+    """Ask for standard health, once somebody listens there: gRPC waits a second after a refused connection."""
+    if not await _listening(address):
+        return False
     async with grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)

@@ -111,7 +111,7 @@ def table_of(schema: GraphQLSchema) -> Table:
     """The access of every field. Raises SchemaAccessError, naming the coordinate, when one is missing or unsafe."""
     table: dict[str, Access] = {}
     for type_ in schema.type_map.values():
-        if type_.name.startswith("__") or not hasattr(type_, "fields") or type_.name in _inputs(schema):
+        if type_.name.startswith("__") or not hasattr(type_, "fields") or is_input_object_type(type_):
             continue
         for name, one in type_.fields.items():
             definition = one.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
@@ -123,10 +123,6 @@ def table_of(schema: GraphQLSchema) -> Table:
             table[f"{type_.name}.{name}"] = rule
     _check_nullability(schema, table)
     return table
-
-
-def _inputs(schema: GraphQLSchema) -> set[str]:
-    return {name for name, type_ in schema.type_map.items() if is_input_object_type(type_)}
 
 
 def _check_nullability(schema: GraphQLSchema, table: Table) -> None:

@@ -1,6 +1,6 @@
 """The gateway as a Starlette application: its routes and its lifespan."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -11,20 +11,32 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from gateway import over_http
+from gateway.cors import Handler, for_browsers
 from gateway.oauth import endpoints as oauth
 from gateway.over_websocket import Connection
-from gateway.pages import confirm, consent, graphiql, invitation, operator, reset, second_factor, security, sign_in
+from gateway.pages import (
+    confirm,
+    consent,
+    graphiql,
+    invitation,
+    notifications,
+    operator,
+    reset,
+    second_factor,
+    security,
+    sign_in,
+)
 from gateway.pages.rendering import FOLDER
 from gateway.service import Gateway
 from gateway.settings import Settings
 
-Handler = Callable[[Gateway, Request], Awaitable[Response]]
+_answer = for_browsers(over_http.handle)
 
 
 async def graphql(gateway: Gateway, http: Request) -> Response:
-    """POST is the API; GET is GraphiQL, for browsers."""
-    if http.method == "POST":
-        return await over_http.handle(gateway, http)
+    """POST is the API, for pages of any origin that bring a token; GET is GraphiQL, for browsers."""
+    if http.method in {"POST", "OPTIONS"}:
+        return await _answer(gateway, http)
     wants_page = "text/html" in http.headers.get("accept", "")
     if http.method in {"GET", "HEAD"} and wants_page and "query" not in http.query_params:
         return await graphiql.graphiql(gateway, http)
@@ -94,6 +106,7 @@ def create(settings: Settings) -> Starlette:
             route("/security/remove", security.remove, "POST"),
             route("/security/recovery-codes", security.new_codes, "POST"),
             route("/sign-out", sign_in.sign_out, "GET", "POST"),
+            route("/notifications", notifications.notifications, "GET", "POST"),
             route("/operator", operator.operator, "GET", "POST"),
             route("/forgot", reset.forgot, "GET", "POST"),
             route("/reset", reset.reset, "GET", "POST"),

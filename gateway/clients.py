@@ -11,12 +11,19 @@ from google.protobuf.message import Message
 
 from gateway.errors import ServiceError
 from portico.billing.v1 import billing_pb2_grpc
-from portico.domains.v1 import domains_pb2_grpc, zones_pb2_grpc
+from portico.domains.v1 import (
+    domains_pb2_grpc,
+    lifecycle_pb2_grpc,
+    management_pb2_grpc,
+    orders_pb2_grpc,
+    zones_pb2_grpc,
+)
 from portico.hosting.v1 import hosting_pb2_grpc
 from portico.identity.v1 import (
     accounts_pb2_grpc,
     factors_pb2_grpc,
     identity_pb2_grpc,
+    notifications_pb2_grpc,
     oauth_pb2_grpc,
     operator_pb2_grpc,
     passwords_pb2_grpc,
@@ -60,9 +67,13 @@ class Clients:
     oauth: "oauth_pb2_grpc.OAuthServiceAsyncStub"
     domains: "domains_pb2_grpc.DomainsServiceAsyncStub"
     zones: "zones_pb2_grpc.ZonesServiceAsyncStub"
+    management: "management_pb2_grpc.ManagementServiceAsyncStub"
+    lifecycle: "lifecycle_pb2_grpc.LifecycleServiceAsyncStub"
+    orders: "orders_pb2_grpc.OrdersServiceAsyncStub"
     hosting: "hosting_pb2_grpc.HostingServiceAsyncStub"
     billing: "billing_pb2_grpc.BillingServiceAsyncStub"
     tickets: "tickets_pb2_grpc.TicketsServiceAsyncStub"
+    notifications: "notifications_pb2_grpc.NotificationsServiceAsyncStub"
 
     @classmethod
     def connect(cls, addresses: Mapping[str, str]) -> "Clients":
@@ -78,9 +89,13 @@ class Clients:
             oauth_pb2_grpc.OAuthServiceStub(channels["identity"]),
             domains_pb2_grpc.DomainsServiceStub(channels["domains"]),
             zones_pb2_grpc.ZonesServiceStub(channels["domains"]),
+            management_pb2_grpc.ManagementServiceStub(channels["domains"]),
+            lifecycle_pb2_grpc.LifecycleServiceStub(channels["domains"]),
+            orders_pb2_grpc.OrdersServiceStub(channels["domains"]),
             hosting_pb2_grpc.HostingServiceStub(channels["hosting"]),
             billing_pb2_grpc.BillingServiceStub(channels["billing"]),
             tickets_pb2_grpc.TicketsServiceStub(channels["tickets"]),
+            notifications_pb2_grpc.NotificationsServiceStub(channels["identity"]),
         )
 
     async def close(self) -> None:

@@ -83,7 +83,7 @@ mutation Pay($input: PayInvoicesInput = { invoiceIds: [], idempotencyKey: "pay-0
 query EventLog {
   account {
     eventLog(first: 20) {
-      nodes { occurredAt action actor { kind label ip } subjectType subjectLabel before after }
+      nodes { occurredAt text action actor { kind label ip } subjectType subjectLabel before after }
       pageInfo { hasNextPage endCursor }
     }
   }

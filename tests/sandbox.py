@@ -1,5 +1,6 @@
 """The sandbox registry as a subprocess, and the official EPP schemas when this machine has them."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from lxml import etree
+
+from services.domains.epp import frames
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORDS = {"portico": "portico-epp", "other": "other-epp"}
@@ -72,6 +76,26 @@ def registry(folder: Path, *arguments: str) -> Iterator[Sandbox]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def recording() -> Iterator[list[tuple[str, bytes]]]:
+    """Every frame that our EPP client writes and reads meanwhile: (direction, XML)."""
+    seen: list[tuple[str, bytes]] = []
+    read, framed = frames.read_frame, frames.framed
+
+    async def reading(reader: asyncio.StreamReader) -> bytes:
+        seen.append(("received", xml := await read(reader)))
+        return xml
+
+    def framing(xml: bytes) -> bytes:
+        seen.append(("sent", xml))
+        return framed(xml)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frames, "read_frame", reading)
+        patch.setattr(frames, "framed", framing)
+        yield seen
 
 
 @cache

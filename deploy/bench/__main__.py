@@ -9,7 +9,7 @@ import grpc
 import psutil
 import uvloop
 
-from deploy.bench import events, load, per_document, target, zones
+from deploy.bench import domains, events, load, per_document, target, transfers, zones
 from deploy.bench.documents import DASHBOARD, DOMAIN_PAGE
 from deploy.bench.events import Outcome
 from deploy.bench.fanout import Fanout
@@ -18,6 +18,7 @@ from deploy.bench.load import Phase
 from deploy.bench.target import LARGE, SMALL, NoStack, Target
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+BASE = Path(os.environ.get("PORTICO_RUN_DIR") or ROOT / ".run")
 CLIENTS = 16
 #: Of the small account; what is done to it is taken back.
 ZONE = "minta.hu"
@@ -28,9 +29,9 @@ _STRETCHES, _SECONDS, _WARM_UP = 3, 1.5, 1.0
 def main() -> None:
     """Prints the tables; status 1 when the numbers per document grow with the account."""
     try:
-        where = target.read(Path(os.environ.get("PORTICO_RUN_DIR") or ROOT / ".run"))
+        where = target.read(BASE)
         equal = uvloop.run(_bench(where))
-    except (NoStack, Failed) as error:
+    except (NoStack, Failed, transfers.Stuck) as error:
         raise SystemExit(str(error)) from None
     except ConnectionError as error:
         raise SystemExit(f"the stack does not answer: {error}") from None
@@ -45,6 +46,8 @@ async def _bench(where: Target) -> bool:
     equal = await _per_document(where)
     await _against_fanout(where)
     await _zone_changes(where)
+    await _domain_lists(where)
+    await _moving_in(where)
     _tell_events(await events.measure(where.databases["domains"], where.databases["identity"]))
     print(f"\nMeasured in {time.monotonic() - began:.0f} s.")
     return equal
@@ -136,6 +139,35 @@ async def _zone_changes(where: Target) -> None:
     ):
         print(f"  {what:<32} {small:>11,.1f} {large:>13,.1f} {large / small:>7.2f}")
     print(f"  importing {zones.LARGE_ZONE:,} record sets, until served: {imported:.1f} s; taken back afterwards\n")
+
+
+# -- lists of domains
+
+
+async def _domain_lists(where: Target) -> None:
+    outcomes, made = await domains.measure(where.databases["domains"])
+    print(
+        f"Domains of an account, p50 ms         {domains.FEW:>9,} {domains.MANY:>13,}   ratio    (flat: at most 1.30)"
+    )
+    for one in outcomes:
+        print(f"  {one.what:<32} {one.few:>11,.2f} {one.many:>13,.2f} {one.many / one.few:>7.2f}")
+    print(f"  on a table of the bench's own, made in {made:.0f} s and dropped\n")
+
+
+# -- transfers
+
+
+async def _moving_in(where: Target) -> None:
+    client = await Client.connect(where.url)
+    of = await transfers.measure(client, where.tokens[SMALL], SMALL, where.databases, BASE)
+    client.close()
+    names = transfers.NAMES
+    print(f"{names:,} names moved in, the registry answering in 5 ms      names/s   EPP alone   ratio")
+    rate, bare = names / (of.asked + of.settled), names / of.bare
+    print(f"  {'from the order to the last one ours':<49} {rate:>11,.0f} {bare:>11,.0f} {rate / bare:>7.2f}")
+    print(
+        f"  {of.asked:.1f} s until all are asked for, {of.settled:.1f} s from the registry's yes until all are ours\n"
+    )
 
 
 # -- events

@@ -1,6 +1,8 @@
 """The example domains: at the sandbox registry, in the domains service, and on the nameservers."""
 
 import asyncio
+import base64
+import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from deploy.demo.customers import MINTA, demo_id
+from deploy.demo.customers import CUSTOMERS, MINTA, Customer, demo_id
 from deploy.demo.names import Holding, holdings
 from deploy.demo.settings import Settings
 from services.chassis.db import Database, Tx
@@ -43,16 +45,39 @@ async def _tell_registry(settings: Settings, held: Sequence[Holding]) -> None:
             "nameservers": list(one.nameservers),
             "statuses": [_LOCK] if one.locked else [],
             "auth": secrets.token_urlsafe(12),
+            **{role: _handle(one.customer) for role in ("registrant", "admin", "tech")},
         }
         for one in held
     ]
     # The address is this machine's own: no proxy of the environment.
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        for customer in CUSTOMERS:
+            url = f"{settings.registry_control}/contacts/{_handle(customer)}"
+            (await http.put(url, json=_holder(settings, customer))).raise_for_status()
         answer = await http.post(f"{settings.registry_control}/seed", json=wishes)
     if answer.status_code != 200:
         raise RuntimeError(
             f"the sandbox registry refused the example domains: {answer.status_code} {answer.text[:300]}"
         )
+
+
+def _handle(customer: Customer) -> str:
+    """As the house makes its contacts' ids at the registry."""
+    return "PT" + base64.b32encode(hashlib.sha256(customer.id.bytes).digest()).decode()[:14]
+
+
+def _holder(settings: Settings, customer: Customer) -> dict[str, object]:
+    return {
+        "registrar": settings.registrar,
+        "name": customer.people[0].name,
+        "org": customer.name,
+        "street": [customer.street],
+        "city": customer.city,
+        "postal_code": customer.postal_code,
+        "country": customer.country,
+        "phone": customer.phone,
+        "email": customer.email,
+    }
 
 
 async def _keep(tx: Tx, held: Sequence[Holding], now: datetime) -> None:

@@ -43,9 +43,9 @@ class Secrets:
             return self._values[name]
 
 
-def sealing_keys(base: Path) -> Path:
-    """The keys that identity seals secrets with, a line each in base64; one is made the first time."""
-    file = base / "sealing_keys"
+def sealing_keys(base: Path, service: str = "identity") -> Path:
+    """The keys that a service seals its secrets with, a line each in base64; one is made the first time."""
+    file = base / ("sealing_keys" if service == "identity" else f"{service}_sealing_keys")
     if not file.exists():
         write_private(file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
     return file

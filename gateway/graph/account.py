@@ -6,17 +6,31 @@ import strawberry
 from gateway.access import SELF, Permission, access, field, needs
 from gateway.context import Acting, global_id, page_request
 from gateway.errors import ServiceError
-from gateway.graph import billing, contacts, domains, hosting, identity, permits, tickets
+from gateway.graph import (
+    billing,
+    contacts,
+    domains,
+    emails,
+    event_log,
+    hosting,
+    notifications,
+    permits,
+    registry_contacts,
+    tickets,
+)
 from gateway.graph.billing import Balance, Invoice, InvoiceFilter
 from gateway.graph.common import Connection, DateTime, DomainName, Node, Permit, connection, moment, numbers
 from gateway.graph.contacts import Contact, Role
 from gateway.graph.dashboard import Dashboard
 from gateway.graph.domains import Domain, DomainCount, DomainFilter, DomainSort
+from gateway.graph.emails import Email, EmailFilter
+from gateway.graph.event_log import Event, EventFilter
 from gateway.graph.hosting import HostingFilter, HostingService
-from gateway.graph.identity import Email, Event, EventFilter
+from gateway.graph.notifications import NotificationPreference
 from gateway.graph.operations import STATES, Operation, OperationState
 from gateway.graph.prices import account_of
 from gateway.graph.profile import AccountProfile
+from gateway.graph.registry_contacts import RegistryContact
 from gateway.graph.tickets import Ticket, TicketFilter
 from portico.domains.v1 import domains_pb2
 
@@ -83,6 +97,16 @@ class Account(Node):
             raise
         return Domain.of(self.acting, answer)
 
+    async def resolve_registry_contacts(
+        self,
+        search: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[RegistryContact] | None:
+        return await registry_contacts.page(self.acting, search, first, after, last, before)
+
     async def resolve_domain_counts(self) -> list[DomainCount] | None:
         return await Dashboard(acting=self.acting).resolve_counts()
 
@@ -119,10 +143,18 @@ class Account(Node):
     ) -> Connection[Ticket] | None:
         return await tickets.page(self.acting, filter, first, after, last, before)
 
+    async def resolve_notifications(self) -> list[NotificationPreference] | None:
+        return await notifications.preferences(self.acting)
+
     async def resolve_emails(
-        self, first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
+        self,
+        filter: EmailFilter | None = None,  # noqa: A002
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> Connection[Email] | None:
-        return await identity.emails(self.acting, first, after, last, before)
+        return await emails.page(self.acting, filter, first, after, last, before)
 
     async def resolve_event_log(
         self,
@@ -132,7 +164,7 @@ class Account(Node):
         last: int | None = None,
         before: str | None = None,
     ) -> Connection[Event] | None:
-        return await identity.events(self.acting, filter, first, after, last, before)
+        return await event_log.page(self.acting, filter, first, after, last, before)
 
     async def resolve_operations(
         self,
@@ -159,11 +191,19 @@ class Account(Node):
     roles: list[Role] | None = field(SELF, resolve_roles, description="The ready-made sets of rights.")
     domains: Connection[Domain] | None = field(needs(Permission.DOMAINS_READ), resolve_domains)
     domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
+    registry_contacts: Connection[RegistryContact] | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_registry_contacts,
+        description="The contacts of the domains, by name, to be reused; search finds part of name, org or e-mail.",
+    )
     domain_counts: list[DomainCount] | None = field(needs(Permission.DOMAINS_READ), resolve_domain_counts)
     hosting_services: Connection[HostingService] | None = field(needs(Permission.HOSTING_READ), resolve_hosting)
     invoices: Connection[Invoice] | None = field(needs(Permission.BILLING_READ), resolve_invoices)
     balance: Balance | None = field(needs(Permission.BILLING_READ), resolve_balance)
     tickets: Connection[Ticket] | None = field(needs(Permission.TICKETS_READ), resolve_tickets)
+    notifications: list[NotificationPreference] | None = field(
+        SELF, resolve_notifications, description="Which of the account's e-mail the caller gets."
+    )
     emails: Connection[Email] | None = field(needs(Permission.EMAILS_READ), resolve_emails)
     event_log: Connection[Event] | None = field(needs(Permission.LOG_READ), resolve_event_log)
     operations: Connection[Operation] | None = field(needs(Permission.DOMAINS_READ), resolve_operations)

@@ -114,6 +114,7 @@ class Contact:
         description="Those given to it beside its role's, the ones that have run out too: what updateContact replaces."
     )
     denied_fields: list[str] = strawberry.field(description="Schema coordinates denied to this contact; deny wins.")
+    email_bouncing: bool = strawberry.field(description="Whether mail to this contact comes back.")
     since: DateTime | None
     expires_at: DateTime | None = strawberry.field(description="Null: for good.")
     invitation: Invitation | None
@@ -147,6 +148,7 @@ class Contact:
             grants=grants_of(pb.grants),
             own_grants=grants_of(pb.own_grants),
             denied_fields=list(pb.denied_fields),
+            email_bouncing=pb.user.email_bouncing,
             since=moment_of(pb, "since"),
             expires_at=moment_of(pb, "expires_at"),
             invitation=_invitation(pb.invitation) if pb.HasField("invitation") else None,

@@ -7,7 +7,17 @@ import strawberry
 
 from gateway.access import PUBLIC, Permission, access, field, needs
 from gateway.context import Acting, global_id, page_request, read_id
-from gateway.graph.common import Connection, DateTime, DomainName, Node, UserError, connection, enum_map, moment
+from gateway.graph.common import (
+    Connection,
+    DateTime,
+    DomainName,
+    Node,
+    UserError,
+    connection,
+    enum_map,
+    moment,
+    moment_of,
+)
 from gateway.graph.mutations import mutation, refused_field
 from gateway.graph.operations import Operation
 from portico.domains.v1 import domains_pb2, zones_pb2
@@ -37,6 +47,15 @@ class ZoneChangeKind(Enum):
     ROLLBACK = "ROLLBACK"
 
 
+@strawberry.enum(description="ENABLING and DISABLING take time; a later wish takes them back.")
+class DnssecState(Enum):
+    OFF = "OFF"
+    ENABLING = "ENABLING"
+    ON = "ON"
+    DISABLING = "DISABLING"
+
+
+DNSSEC_STATES = enum_map(domains_pb2.DnssecState, DnssecState, "DNSSEC_STATE_")
 CHANGE_KINDS = enum_map(zones_pb2.ZoneChangeKind, ZoneChangeKind, "ZONE_CHANGE_KIND_")
 
 
@@ -138,6 +157,38 @@ class ZoneTemplate:
 
 
 @access(needs(Permission.DNS_READ))
+@strawberry.type(description="A delegation signer record (RFC 4034 section 5).")
+class DsRecord:
+    key_tag: int
+    algorithm: int
+    digest_type: int
+    digest: str = strawberry.field(description="Upper-case hex.")
+
+
+@access(needs(Permission.DNS_READ))
+@strawberry.type(description="Whether a zone is signed, and its DS is at the registry.")
+class Dnssec:
+    state: DnssecState
+    since: DateTime | None
+    until: DateTime | None = strawberry.field(
+        description="While DISABLING, once the DS is gone: when the keys follow, as no resolver knows the DS any longer."
+    )
+    ds: list[DsRecord] = strawberry.field(description="Of our keys, as the registry gets them.")
+
+    @staticmethod
+    def of(pb: domains_pb2.Zone) -> "Dnssec":
+        return Dnssec(
+            state=DNSSEC_STATES[pb.dnssec],
+            since=moment_of(pb, "dnssec_since"),
+            until=moment_of(pb, "dnssec_until"),
+            ds=[
+                DsRecord(key_tag=one.key_tag, algorithm=one.algorithm, digest_type=one.digest_type, digest=one.digest)
+                for one in pb.ds
+            ],
+        )
+
+
+@access(needs(Permission.DNS_READ))
 @strawberry.type(description="A domain's DNS zone.")
 class Zone(Node):
     acting: strawberry.Private[Acting]
@@ -147,6 +198,7 @@ class Zone(Node):
     name: DomainName
     version: int = strawberry.field(description="Grows with each change; a change names the version it was made for.")
     applied: bool = strawberry.field(description="Whether the nameservers already serve this version.")
+    dnssec: Dnssec
 
     async def resolve_record_sets(
         self,
@@ -228,6 +280,7 @@ class Zone(Node):
             name=DomainName(pb.name),
             version=pb.version,
             applied=pb.applied,
+            dnssec=Dnssec.of(pb),
         )
 
 

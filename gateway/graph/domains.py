@@ -1,4 +1,4 @@
-"""Domains: the types, their loaders, ordering and auth codes."""
+"""Domains: the types, their loaders and auth codes."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -7,21 +7,21 @@ import strawberry
 
 from gateway.access import PUBLIC, Permission, access, field, needs
 from gateway.context import Acting, at_most, global_id, page_request, read_id
-from gateway.graph import dns, prices
+from gateway.graph import dns, lifecycle, prices, registry_contacts
 from gateway.graph.common import (
     Connection,
     DateTime,
     DomainName,
     Money,
     Node,
+    Permit,
     UserError,
     connection,
     enum_map,
-    moment,
     moment_of,
     numbers,
 )
-from gateway.graph.mutations import mutation, refused_item
+from gateway.graph.mutations import mutation
 from gateway.graph.operations import Operation
 from portico.domains.v1 import domains_pb2
 
@@ -107,6 +107,55 @@ class Domain(Node):
     async def resolve_zone(self) -> dns.Zone | None:
         return await dns.load(self.acting, self.resource)
 
+    async def resolve_contacts(self) -> registry_contacts.DomainContacts | None:
+        return await registry_contacts.load(self.acting, self.resource)
+
+    async def resolve_permits(self) -> list[Permit]:
+        return await lifecycle.permits(self.acting, self.resource, self.unicode_name)
+
+    async def resolve_renewable_until(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "renewable_until")
+
+    async def resolve_restorable_until(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "restorable_until")
+
+    async def resolve_deletes_at(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "deletes_at")
+
+    async def resolve_transfer_locked_until(self) -> DateTime | None:
+        return await lifecycle.deadline(self.acting, self.resource, "transfer_locked_until")
+
+    permits: list[Permit] = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_permits,
+        description="What can be done with it now: renew, transferOut, requestAuthCode, setNameservers, updateContacts, "
+        "changeRegistrant, lock, unlock, setDnssec, restore; and what stands in the way.",
+    )
+    renewable_until: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_renewable_until,
+        description="The last moment for a renewal at the usual price.",
+    )
+    restorable_until: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_restorable_until,
+        description="The last moment for a restore; set while it can be restored.",
+    )
+    deletes_at: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_deletes_at,
+        description="When the name will be free again, if nothing is done; set once it has expired.",
+    )
+    transfer_locked_until: DateTime | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_transfer_locked_until,
+        description="It cannot go to another registrar before; null when no such period is running.",
+    )
+    contacts: registry_contacts.DomainContacts | None = field(
+        needs(Permission.DOMAINS_READ),
+        resolve_contacts,
+        description="Null before the registry has been asked for them; asking here makes that happen within moments.",
+    )
     renewal_price: Money | None = field(
         needs(Permission.DOMAINS_READ), resolve_renewal_price, description="Net, for a year."
     )
@@ -164,67 +213,17 @@ async def page(
     return connection([Domain.of(acting, pb) for pb in answer.domains], answer.page)
 
 
-@access(needs(Permission.DOMAINS_ORDER))
-@strawberry.type
-class OrderItem:
-    acting: strawberry.Private[Acting]
-    domain_id: strawberry.Private[str]
-    name: DomainName
-
-    async def resolve_domain(self) -> Domain | None:
-        return await load(self.acting, self.domain_id) if self.domain_id else None
-
-    domain: Domain | None = field(needs(Permission.DOMAINS_READ), resolve_domain)
-    operation: Operation | None = field(needs(Permission.DOMAINS_READ))
-
-
-@access(needs(Permission.DOMAINS_ORDER))
-@strawberry.type(description="What was ordered; a proforma follows, payment starts the work.")
-class Order:
-    id: strawberry.ID
-    created_at: DateTime
-    items: list[OrderItem]
-
-    @staticmethod
-    def of(acting: Acting, pb: domains_pb2.Order) -> "Order":
-        return Order(
-            id=strawberry.ID(global_id("Order", pb.id)),
-            created_at=moment(pb.created_at),
-            items=[
-                OrderItem(
-                    acting=acting,
-                    domain_id=i.domain_id,
-                    name=DomainName(i.name),
-                    operation=Operation.of(acting, "domains", i.operation) if i.HasField("operation") else None,
-                )
-                for i in pb.items
-            ],
-        )
-
-
-@access(PUBLIC)
-@strawberry.type
-class OrderPayload:
-    order: Order | None = None
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-
-
 @access(PUBLIC)
 @strawberry.type
 class AuthCodePayload:
     delivery: AuthCodeDelivery | None = None
     code: str | None = strawberry.field(default=None, description="Only where delivery is SHOWN, and only this once.")
+    operation: Operation | None = field(
+        needs(Permission.DOMAINS_READ),
+        default=None,
+        description="Brings the code to the registry, or has it mailed: it works once this has succeeded. Null: it works.",
+    )
     user_errors: list[UserError] = strawberry.field(default_factory=list)
-
-
-@strawberry.input
-class RegisterDomainsInput:
-    names: list[DomainName] = strawberry.field(description="Unicode or A-labels, at most 10,000.")
-    idempotency_key: str = strawberry.field(description="8 to 200 characters; the same key never orders twice.")
-    years: int = 1
-    auto_renew: bool = True
-    nameservers: list[str] | None = strawberry.field(default=None, description="The house's own where left out.")
-    account_id: strawberry.ID | None = None
 
 
 @strawberry.input
@@ -233,30 +232,17 @@ class RequestAuthCodeInput:
     account_id: strawberry.ID | None = None
 
 
-async def register_domains(acting: Acting, input_: RegisterDomainsInput) -> OrderPayload:
-    """Orders names. A name that cannot be had is a userError of its own; the others go on."""
-    at_most(input_.names, 10_000, "input.names")
-    request = domains_pb2.RegisterDomainsRequest(
-        request_id=input_.idempotency_key,
-        names=input_.names,
-        years=input_.years,
-        auto_renew=input_.auto_renew,
-        nameservers=input_.nameservers or [],
-    )
-    answer = await acting.write("domains", acting.clients.domains.RegisterDomains, request)
-    return OrderPayload(
-        order=Order.of(acting, answer.order) if answer.HasField("order") else None,
-        user_errors=[refused_item(r, acting.locale) for r in answer.refusals],
-    )
-
-
 async def request_auth_code(acting: Acting, input_: RequestAuthCodeInput) -> AuthCodePayload:
     """Asks for the code that moves a domain to another registrar; logged. For a person who has just confirmed who they are."""
     id_ = read_id(input_.domain_id, "input.domainId", "Domain").key
     acting.require(Permission.DOMAINS_AUTHCODE, "Mutation.requestAuthCode", id_)
     request = domains_pb2.RequestAuthCodeRequest(domain_id=id_)
     answer = await acting.write("domains", acting.clients.domains.RequestAuthCode, request)
-    return AuthCodePayload(delivery=DELIVERIES[answer.delivery], code=answer.code or None)
+    return AuthCodePayload(
+        delivery=DELIVERIES[answer.delivery],
+        code=answer.code or None,
+        operation=Operation.of(acting, "domains", answer.operation) if answer.HasField("operation") else None,
+    )
 
 
 @access(PUBLIC)
@@ -269,7 +255,8 @@ class DomainAvailability:
     unicode_name: str | None
     available: bool
     reason: str | None = strawberry.field(
-        description="Why not: DOMAIN_TAKEN, DOMAIN_INVALID, TLD_NOT_SOLD, REGISTRY_UNAVAILABLE."
+        description="Why not: DOMAIN_TAKEN, DOMAIN_INVALID, DOMAIN_MIXED_SCRIPT, DOMAIN_CHARACTER_REFUSED, TLD_NOT_SOLD, "
+        "REGISTRY_UNAVAILABLE."
     )
 
     async def resolve_price(self) -> Money | None:
@@ -298,9 +285,6 @@ async def availability(acting: Acting, names: list[DomainName]) -> list[DomainAv
 
 @strawberry.type
 class DomainMutations:
-    register_domains: OrderPayload = mutation(
-        Permission.DOMAINS_ORDER, register_domains, RegisterDomainsInput, OrderPayload
-    )
     request_auth_code: AuthCodePayload = mutation(
         Permission.DOMAINS_AUTHCODE, request_auth_code, RequestAuthCodeInput, AuthCodePayload, step_up=True
     )

@@ -11,7 +11,7 @@ from gateway.access import Access, Permission, needs
 from gateway.access import field as access_field
 from gateway.context import Acting, Request
 from gateway.errors import Problem, ServiceError, error_code, input_path, problem_of
-from gateway.graph.common import DateTime, UserError
+from gateway.graph.common import Blocker, BlockerCode, DateTime, UserError
 from portico.common.v1 import common_pb2
 
 I = TypeVar("I")  # noqa: E741  # the input's type
@@ -71,7 +71,10 @@ def mutation(
                 raise Problem("READ_ONLY_SESSION")
             acting = request.acting(getattr(given[0], "account_id", None) if given else None, "input.accountId")
             acting.require(permission, coordinate)
-            return await run(acting, *given)
+            made = await run(acting, *given)
+            if permission is not None:
+                made.acting = acting  # type: ignore[attr-defined]  # what it holds is judged by the rights in that account
+            return made
         except Wrong as error:
             text = messages.text(error.message, request.locale, error.values)
             errors = [UserError(code=error_code(error.code), message=text, field=error.path)]
@@ -126,9 +129,8 @@ def refusals_of(error: ServiceError, locale: str) -> list[UserError]:
     path = input_path(error.fields[0][0]) if error.fields else None
     if path is None and code == "IDEMPOTENCY_CONFLICT":
         path = ["input", "idempotencyKey"]
-    return [
-        UserError(code=error_code(code), message=messages.text(problem.message, locale, problem.values), field=path)
-    ]
+    text = messages.text(problem.message, locale, problem.values)
+    return [UserError(code=error_code(code), message=text, field=path, blockers=_blockers(code, text))]
 
 
 def refused_item(refusal: common_pb2.Refusal, locale: str) -> UserError:
@@ -140,4 +142,18 @@ def refused_field(refusal: common_pb2.Refusal, locale: str, *item: str) -> UserE
     """A refusal as a userError; its path is the refusal's field, and the item of it."""
     path = [*input_path(refusal.field), *item] if refusal.field else None
     text = messages.text(refusal.reason, locale, dict(refusal.metadata))
-    return UserError(code=error_code(refusal.reason), message=text, field=path)
+    blockers = _blockers(refusal.reason, text)
+    return UserError(code=error_code(refusal.reason), message=text, field=path, blockers=blockers)
+
+
+#: The mutation that clears what stands in the way.
+_CLEARED_BY = {
+    BlockerCode.DOMAIN_LOCKED: "setDomainLock",
+    BlockerCode.DNSSEC_IN_THE_WAY: "setDnssec",
+    BlockerCode.DNSSEC_FOREIGN_NAMESERVERS: "setNameservers",
+}
+
+
+def _blockers(reason: str, text: str) -> list[Blocker]:
+    code = BlockerCode.__members__.get(reason)
+    return [Blocker(code=code, message=text, resolved_by=_CLEARED_BY[code])] if code in _CLEARED_BY else []

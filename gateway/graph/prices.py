@@ -12,7 +12,9 @@ from portico.identity.v1 import identity_pb2
 @access(PUBLIC)
 @strawberry.type
 class Price:
-    action: str = strawberry.field(description="DOMAIN_REGISTER, DOMAIN_RENEW, DOMAIN_TRANSFER or HOSTING.")
+    action: str = strawberry.field(
+        description="DOMAIN_REGISTER, DOMAIN_RENEW, DOMAIN_TRANSFER, DOMAIN_RESTORE or HOSTING."
+    )
     item: str = strawberry.field(description="The top-level domain, or the plan's code.")
     period_months: int
     net: Money

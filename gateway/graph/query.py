@@ -14,6 +14,9 @@ from gateway.graph.contacts import ContactMutations
 from gateway.graph.dns import ZoneMutations
 from gateway.graph.domains import DomainAvailability, DomainMutations
 from gateway.graph.factor_mutations import FactorMutations
+from gateway.graph.management import ManagementMutations
+from gateway.graph.notifications import NotificationMutations
+from gateway.graph.orders import OrderMutations
 from gateway.graph.passwords import PasswordMutations
 from gateway.graph.profile import ProfileMutations
 from gateway.graph.viewer import Viewer, ViewerMutations
@@ -69,7 +72,9 @@ def _request(info: strawberry.Info) -> Request:
 
 @strawberry.type
 class Mutation(
+    OrderMutations,
     DomainMutations,
+    ManagementMutations,
     ZoneMutations,
     BillingMutations,
     ProfileMutations,
@@ -77,5 +82,6 @@ class Mutation(
     ViewerMutations,
     PasswordMutations,
     FactorMutations,
+    NotificationMutations,
 ):
     pass

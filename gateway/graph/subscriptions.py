@@ -26,6 +26,11 @@ class AccountChangeKind(Enum):
     DOMAIN_ORDERED = "DOMAIN_ORDERED"
     DOMAIN_REGISTERED = "DOMAIN_REGISTERED"
     DOMAIN_REGISTRATION_FAILED = "DOMAIN_REGISTRATION_FAILED"
+    DOMAIN_TRANSFERRED_IN = "DOMAIN_TRANSFERRED_IN"
+    DOMAIN_RENEWED = "DOMAIN_RENEWED"
+    DOMAIN_RESTORED = "DOMAIN_RESTORED"
+    DOMAIN_ORDER_FAILED = "DOMAIN_ORDER_FAILED"
+    DOMAIN_CHANGED = "DOMAIN_CHANGED"
     PROFORMA_ISSUED = "PROFORMA_ISSUED"
     INVOICE_PAID = "INVOICE_PAID"
     INVOICE_CREDITED = "INVOICE_CREDITED"
@@ -37,13 +42,23 @@ class AccountChangeKind(Enum):
 def changes(event: Message) -> Iterator[tuple[AccountChangeKind, Ref]]:
     """What an event changed for the eyes of clients; nothing for events that are the services' own affair."""
     kinds = AccountChangeKind
-    if isinstance(event, domains_events.RegistrationRequested):
+    if isinstance(event, domains_events.OrderRequested):
         for item in event.items:
             yield kinds.DOMAIN_ORDERED, Ref("Domain", item.domain_id)
     elif isinstance(event, domains_events.DomainRegistered):
         yield kinds.DOMAIN_REGISTERED, Ref("Domain", event.domain_id)
-    elif isinstance(event, domains_events.RegistrationFailed):
-        yield kinds.DOMAIN_REGISTRATION_FAILED, Ref("Domain", event.domain_id)
+    elif isinstance(event, domains_events.OrderItemFailed):
+        registration = event.action == "REGISTER"
+        kind = kinds.DOMAIN_REGISTRATION_FAILED if registration else kinds.DOMAIN_ORDER_FAILED
+        yield kind, Ref("Domain", event.domain_id)
+    elif isinstance(event, domains_events.DomainTransferredIn):
+        yield kinds.DOMAIN_TRANSFERRED_IN, Ref("Domain", event.domain_id)
+    elif isinstance(event, domains_events.DomainRenewed):
+        yield kinds.DOMAIN_RENEWED, Ref("Domain", event.domain_id)
+    elif isinstance(event, domains_events.DomainRestored):
+        yield kinds.DOMAIN_RESTORED, Ref("Domain", event.domain_id)
+    elif isinstance(event, domains_events.DomainChanged):
+        yield kinds.DOMAIN_CHANGED, Ref("Domain", event.domain_id)
     elif isinstance(event, billing_events.ProformaIssued):
         yield kinds.PROFORMA_ISSUED, Ref("Invoice", event.invoice.id)
     elif isinstance(event, billing_events.InvoicePaid):

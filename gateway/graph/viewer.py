@@ -6,8 +6,10 @@ from gateway import messages
 from gateway.access import PUBLIC, SELF, Permission, access, field
 from gateway.context import Acting, Request, at_most, global_id, read_id
 from gateway.errors import ErrorCode
-from gateway.graph.common import DateTime, UserError, moment, moment_of
+from gateway.graph import emails
+from gateway.graph.common import Connection, DateTime, UserError, moment, moment_of
 from gateway.graph.contacts import Contact, Grant, grants_of
+from gateway.graph.emails import Email
 from gateway.graph.factors import Factor, factors, recovery_codes_left
 from gateway.graph.identity import User
 from gateway.graph.mutations import Wrong, moment_given, mutation
@@ -109,6 +111,9 @@ class Viewer:
         SELF, vpn_access, description="Null without a VPN password. An API token is shown none."
     )
 
+    emails: Connection[Email] | None = field(
+        SELF, emails.own_page, description="E-mail about the user itself, the newest first. An API token is shown none."
+    )
     factors: list[Factor] | None = field(
         SELF, factors, description="The second factors, the oldest first. An API token is shown none."
     )

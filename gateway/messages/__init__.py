@@ -5,11 +5,39 @@ An area a file: EN and HU with the same keys and the same values in braces.
 
 from collections.abc import Mapping
 
-from gateway.messages import accounts, billing, domains, factors, general, identity, operator, passwords, zones
+from gateway.messages import (
+    accounts,
+    billing,
+    domains,
+    factors,
+    general,
+    identity,
+    lifecycle,
+    management,
+    notifications,
+    operator,
+    orders,
+    passwords,
+    zones,
+)
 
 LOCALES = ("hu", "en")
 
-_AREAS = (general, domains, zones, billing, identity, passwords, factors, accounts, operator)
+_AREAS = (
+    general,
+    domains,
+    lifecycle,
+    orders,
+    management,
+    zones,
+    billing,
+    identity,
+    passwords,
+    factors,
+    accounts,
+    operator,
+    notifications,
+)
 
 MESSAGES: dict[str, dict[str, str]] = {
     "en": {code: text for area in _AREAS for code, text in area.EN.items()},

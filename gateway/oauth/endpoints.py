@@ -2,7 +2,6 @@
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
 from gateway.clients import Calls
+from gateway.cors import Handler, for_browsers
 from gateway.errors import ServiceError, trace_id
 from gateway.limits import MAX_FORM, BodyTooLarge, read_body
 from gateway.messages import LOCALES
@@ -27,15 +27,7 @@ log = logging.getLogger("gateway")
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 #: Short: a key that has to go at once is gone everywhere soon after. The next one is published long before it signs.
 _KEPT = {"Cache-Control": "public, max-age=300"}
-_ANYWHERE = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "WWW-Authenticate"}
-_PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept",
-    "Access-Control-Max-Age": "86400",
-}
 _MOST_PARAMETERS = 50
-
-Handler = Callable[[Gateway, HttpRequest], Awaitable[Response]]
 
 
 class Malformed(Exception):
@@ -59,20 +51,6 @@ def form_post(handler: Handler) -> Handler:
             return _error(500, "server_error", f"Something went wrong on our side. Quote {number}.")
 
     return guarded
-
-
-def for_browsers(handler: Handler) -> Handler:
-    """Lets pages of any origin call it, without credentials of the browser (CORS)."""
-
-    @functools.wraps(handler)
-    async def opened(gateway: Gateway, http: HttpRequest) -> Response:
-        if http.method == "OPTIONS":
-            return Response(status_code=204, headers=_ANYWHERE | _PREFLIGHT)
-        response = await handler(gateway, http)
-        response.headers.update(_ANYWHERE)
-        return response
-
-    return opened
 
 
 @for_browsers

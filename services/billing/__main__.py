@@ -6,6 +6,7 @@ from pathlib import Path
 from portico.billing.v1 import billing_pb2_grpc
 from services.billing.app import App
 from services.billing.events import CONSUMES
+from services.billing.jobs import PERIODIC
 from services.billing.rpc import BillingRpc
 from services.billing.settings import Settings
 from services.chassis.config import Env
@@ -26,6 +27,7 @@ def main() -> None:
         register=lambda server, app: billing_pb2_grpc.add_BillingServiceServicer_to_server(BillingRpc(app), server),
         migrations=Path(__file__).parent / "migrations",
         consumes=CONSUMES,
+        periodic=PERIODIC,
     )
 
 

@@ -19,6 +19,7 @@ from services.chassis.pages import Page
 
 PROFORMA, INVOICE, STORNO = "PROFORMA", "INVOICE", "STORNO"
 OPEN, PARTIALLY_PAID, PAID, OVERDUE, REFUNDED = "OPEN", "PARTIALLY_PAID", "PAID", "OVERDUE", "REFUNDED"
+CANCELLED = "CANCELLED"
 
 
 class InvoiceNotFound(NotFound):
@@ -45,6 +46,7 @@ class Line:
     subject_type: str
     subject_id: UUID | None
     period_months: int
+    order_item_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,15 @@ class NewLine:
     period_months: int = 0
     quantity: int = 1
     reverses_line_id: UUID | None = None
+    order_item_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A document to be issued. `paid_at` set: it is settled already, as a final invoice after a proforma is."""
+    """A document to be issued. `paid_at` set: it is settled already, as a final invoice after a proforma is.
+
+    `payable_until`: an order's proforma is cancelled after that day, unless somebody has paid.
+    """
 
     account_id: UUID
     buyer: dict[str, str]
@@ -118,17 +124,32 @@ class Draft:
     order_id: UUID | None = None
     replaces_id: UUID | None = None
     paid_at: datetime | None = None
+    payable_until: date | None = None
 
 
 def taxed(
-    description: str, net: int, rate_bp: int, *, subject_type: str, subject_id: UUID | None, period_months: int
+    description: str,
+    net: int,
+    rate_bp: int,
+    *,
+    subject_type: str,
+    subject_id: UUID | None,
+    period_months: int,
+    order_item_id: UUID | None = None,
 ) -> NewLine:
     """A line with its VAT, rounded per line."""
-    return NewLine(description, net, rate_bp, money.vat(net, rate_bp), subject_type, subject_id, period_months)
+    vat = money.vat(net, rate_bp)
+    return NewLine(description, net, rate_bp, vat, subject_type, subject_id, period_months, order_item_id=order_item_id)
 
 
 def draft_for(
-    buyer: Customer, lines: Sequence[NewLine], due_on: date, *, order_id: UUID | None = None, locale: str = ""
+    buyer: Customer,
+    lines: Sequence[NewLine],
+    due_on: date,
+    *,
+    order_id: UUID | None = None,
+    locale: str = "",
+    payable_until: date | None = None,
 ) -> Draft:
     """A draft in the customer's currency, and in its language unless `locale` says another."""
     return Draft(
@@ -139,6 +160,7 @@ def draft_for(
         due_on,
         tuple(lines),
         order_id=order_id,
+        payable_until=payable_until,
     )
 
 
@@ -171,6 +193,7 @@ async def issue(tx: Tx, seller: Seller, kind: str, drafts: Sequence[Draft], now:
                 "subject_id": _text(line.subject_id),
                 "period_months": line.period_months,
                 "reverses_line_id": _text(line.reverses_line_id),
+                "order_item_id": _text(line.order_item_id),
             }
             for place, draft in zip(numbered, drafts, strict=True)
             for position, line in enumerate(draft.lines, start=1)
@@ -209,6 +232,7 @@ def _document(
         "seller": seller.snapshot(),
         "buyer": draft.buyer,
         "created_at": now.isoformat(),
+        "payable_until": draft.payable_until.isoformat() if draft.payable_until else None,
     }
 
 

@@ -54,6 +54,7 @@ def _line(line: Line, currency: str) -> pb.InvoiceLine:
         subject_type=line.subject_type,
         subject_id=str(line.subject_id or ""),
         period_months=line.period_months,
+        order_item_id=str(line.order_item_id or ""),
     )
 
 

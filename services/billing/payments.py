@@ -14,7 +14,7 @@ from services.billing.invoices import PAID, PARTIALLY_PAID, PROFORMA, Draft, Inv
 from services.billing.ledger import Movement
 from services.billing.parties import Seller
 from services.chassis import audit, idempotency, money, outbox, times
-from services.chassis.actor import Actor
+from services.chassis.actor import Actor, system
 from services.chassis.db import Database, Tx
 from services.chassis.errors import DomainError, Invalid
 
@@ -56,6 +56,13 @@ async def top_up(tx: Tx, account_id: UUID, amount: Amount, key: str, now: dateti
         raise AmountInvalid("must be more than 0", field="amount.minor")
     amounts = ((ledger.BANK, amount.minor), (ledger.CUSTOMER_CREDIT, -amount.minor))
     await ledger.post(tx, [Movement(f"top-up:{key}", account_id, amount.currency, amounts)], now)
+    await audit.record(
+        tx,
+        system("billing", account_id),
+        "credit.topped_up",
+        subject=("Account", account_id, key),
+        after={"amount_minor": amount.minor, "currency": amount.currency},
+    )
 
 
 async def pay(
@@ -154,6 +161,14 @@ async def _pay(tx: Tx, seller: Seller, actor: Actor, due: Sequence[Invoice], now
                 "invoice": after.number,
             },
         )
+        if after.id != before.id:
+            await audit.record(
+                tx,
+                system("billing", after.account_id),
+                "invoice.issued",
+                subject=("Invoice", after.id, after.number),
+                after={"gross_minor": after.gross, "currency": after.currency, "proforma": before.number},
+            )
     await outbox.add_many(
         tx,
         [
@@ -207,6 +222,19 @@ async def pay_part(tx: Tx, document: Invoice, amount: int, now: datetime) -> Non
         raise AmountInvalid("must be more than 0 and less than what is due", field="amount.minor")
     await _receive(tx, [(document, amount, None)], now)
     await store.mark_partially_paid(tx, document.id, document.paid + amount, PARTIALLY_PAID)
+    await audit.record(
+        tx,
+        system("billing", document.account_id),
+        "invoice.paid_in_part",
+        subject=("Invoice", document.id, document.number),
+        before={"state": document.state, "paid_minor": document.paid},
+        after={
+            "state": PARTIALLY_PAID,
+            "paid_minor": document.paid + amount,
+            "currency": document.currency,
+            "method": CREDIT,
+        },
+    )
 
 
 def _final(proforma: Invoice, seller: Seller, now: datetime) -> Draft:
@@ -226,6 +254,7 @@ def _final(proforma: Invoice, seller: Seller, now: datetime) -> Draft:
                 line.subject_id,
                 line.period_months,
                 line.quantity,
+                order_item_id=line.order_item_id,
             )
             for line in proforma.lines
         ),

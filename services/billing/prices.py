@@ -13,7 +13,8 @@ class PriceMissing(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """`action` is DOMAIN_REGISTER, DOMAIN_RENEW, DOMAIN_TRANSFER or HOSTING; `item` a top-level domain or a plan."""
+    """`action` is DOMAIN_REGISTER, DOMAIN_RENEW, DOMAIN_TRANSFER, DOMAIN_RESTORE or HOSTING; `item` a top-level domain
+    or a plan."""
 
     action: str
     item: str

@@ -91,7 +91,7 @@ async def take_numbers(tx: Tx, prefix: str, year: int, count: int) -> list[Row]:
 async def add_invoices(tx: Tx, documents: Sequence[Mapping[str, object]]) -> None:
     columns = """id, account_id, kind, series, year, serial, number, state, issued_on, due_on, currency, net_minor,
         vat_minor, gross_minor, line_count, paid_minor, paid_at, order_id, replaces_id, locale, seller, buyer,
-        created_at"""
+        created_at, payable_until"""
     await tx.execute(
         f"""INSERT INTO invoices ({columns})
             SELECT {columns} FROM jsonb_populate_recordset(NULL::invoices, $1::jsonb)""",  # noqa: S608
@@ -101,7 +101,7 @@ async def add_invoices(tx: Tx, documents: Sequence[Mapping[str, object]]) -> Non
 
 async def add_lines(tx: Tx, lines: Sequence[Mapping[str, object]]) -> None:
     columns = """invoice_id, position, description, quantity, net_minor, vat_rate_bp, vat_minor, gross_minor,
-        subject_type, subject_id, period_months, reverses_line_id"""
+        subject_type, subject_id, period_months, reverses_line_id, order_item_id"""
     await tx.execute(
         f"""INSERT INTO invoice_lines ({columns})
             SELECT {columns} FROM jsonb_populate_recordset(NULL::invoice_lines, $1::jsonb)""",  # noqa: S608
@@ -144,12 +144,12 @@ async def mark_corrected(tx: Tx, original_id: UUID, storno_id: UUID, state_when_
     )
 
 
-async def claim_credit(tx: Tx, domain_id: UUID, account_id: UUID, order_id: UUID) -> bool:
+async def claim_credit(tx: Tx, item_id: UUID, account_id: UUID, order_id: UUID) -> bool:
     """True the first time; waits for another transaction that claims the same."""
     tag = await tx.execute(
-        """INSERT INTO credited_registrations (domain_id, account_id, order_id) VALUES ($1, $2, $3)
+        """INSERT INTO credited_items (item_id, account_id, order_id) VALUES ($1, $2, $3)
            ON CONFLICT DO NOTHING""",
-        domain_id,
+        item_id,
         account_id,
         order_id,
     )
@@ -176,6 +176,26 @@ async def lock_invoice_of_order(tx: Tx, account_id: UUID, order_id: UUID) -> UUI
         order_id,
     )
     return found
+
+
+async def order_terms(q: Queryable) -> Row:
+    row = await q.fetchrow("SELECT due_days, cancel_after_days FROM order_terms")
+    assert row is not None
+    return row
+
+
+async def cancel_unpaid(tx: Tx, today: date, limit: int) -> list[Row]:
+    """Proformas of orders of which nothing was paid are cancelled; those that somebody is paying just now are left."""
+    return await tx.fetch(
+        """UPDATE invoices SET state = 'CANCELLED'
+           WHERE id = ANY(ARRAY(SELECT id FROM invoices
+                                WHERE state = 'OPEN' AND kind = 'PROFORMA' AND order_id IS NOT NULL AND due_on < $1
+                                  AND coalesce(payable_until, due_on + (SELECT cancel_after_days FROM order_terms)) < $1
+                                ORDER BY due_on LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED))
+           RETURNING id, account_id, order_id, number""",
+        today,
+        limit,
+    )
 
 
 async def order_has_proforma(q: Queryable, order_id: UUID) -> bool:
@@ -244,7 +264,7 @@ async def unpaid_invoices(
 async def lines_of(q: Queryable, invoice_ids: Sequence[UUID]) -> list[Row]:
     return await q.fetch(
         """SELECT invoice_id, id, description, quantity, net_minor AS net, vat_rate_bp, vat_minor AS vat,
-                  gross_minor AS gross, subject_type, subject_id, period_months
+                  gross_minor AS gross, subject_type, subject_id, period_months, order_item_id
            FROM invoice_lines WHERE invoice_id = ANY($1::uuid[]) ORDER BY invoice_id, position""",
         invoice_ids,
     )

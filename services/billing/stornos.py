@@ -13,26 +13,26 @@ from services.chassis.db import Tx
 
 
 class NothingToCredit(LookupError):
-    """A failed registration whose paid invoice is not there: somebody has to look where the money went."""
+    """A failed item whose paid invoice is not there: somebody has to look where the money went."""
 
 
-async def credit_registration(
-    tx: Tx, seller: Seller, account_id: UUID, order_id: UUID, domain_id: UUID, now: datetime
+async def credit_item(
+    tx: Tx, seller: Seller, account_id: UUID, order_id: UUID, item_id: UUID, now: datetime
 ) -> Invoice | None:
-    """Takes back the domain's line of the order's final invoice and puts its price on the account's credit.
+    """Takes back the item's line of the order's final invoice and puts its price on the account's credit.
 
-    Once per domain_id: None when that was done before. NothingToCredit when there is no such paid line.
+    Once per item: None when that was done before. NothingToCredit when there is no such paid line.
     """
-    if not await store.claim_credit(tx, domain_id, account_id, order_id):
+    if not await store.claim_credit(tx, item_id, account_id, order_id):
         return None
     today = seller.today(now)
     original_id = await store.lock_invoice_of_order(tx, account_id, order_id)
     if original_id is None:
         raise NothingToCredit(f"order {order_id} has no invoice")
     original = await invoices.one(tx, account_id, original_id, today)
-    line = next((li for li in original.lines if (li.subject_type, li.subject_id) == ("Domain", domain_id)), None)
+    line = next((li for li in original.lines if item_id == (li.order_item_id or li.subject_id)), None)
     if line is None or original.state != PAID:
-        raise NothingToCredit(f"invoice {original.number} has no paid line of domain {domain_id}")
+        raise NothingToCredit(f"invoice {original.number} has no paid line of item {item_id}")
     await ledger.lock_credit(tx, account_id, original.currency)
     issued = await invoices.issue(tx, seller, invoices.STORNO, [_storno(original, line, seller, now)], now)
     amounts = ((ledger.RECEIVABLE, line.gross), (ledger.CUSTOMER_CREDIT, -line.gross))
@@ -54,6 +54,7 @@ def _storno(original: Invoice, line: Line, seller: Seller, now: datetime) -> Dra
         line.period_months,
         line.quantity,
         line.id,
+        line.order_item_id,
     )
     return Draft(
         account_id=original.account_id,

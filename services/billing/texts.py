@@ -1,11 +1,29 @@
 """What documents say to people, in their language."""
 
+_ORDERED = {
+    "hu": {
+        "REGISTER": "{name} domain regisztrációja",
+        "TRANSFER": "{name} domain áthozatala",
+        "RENEW": "{name} domain megújítása",
+        "RESTORE": "{name} domain visszaállítása",
+    },
+    "en": {
+        "REGISTER": "Registration of {name}",
+        "TRANSFER": "Transfer of {name}",
+        "RENEW": "Renewal of {name}",
+        "RESTORE": "Restoring {name}",
+    },
+}
 
-def registration(unicode_name: str, years: int, locale: str) -> str:
-    """A line's description of a domain registration."""
+
+def ordered(action: str, unicode_name: str, years: int, locale: str) -> str:
+    """A line's description of what is done to a domain; `years` 0 adds no period."""
+    what = _ORDERED["hu" if locale == "hu" else "en"][action].format(name=unicode_name)
+    if not years:
+        return what
     if locale == "hu":
-        return f"{unicode_name} domain regisztrációja, {years} év"
-    return f"Registration of {unicode_name}, {years} {'year' if years == 1 else 'years'}"
+        return f"{what}, {years} év"
+    return f"{what}, {years} {'year' if years == 1 else 'years'}"
 
 
 def reversal(number: str, description: str, locale: str) -> str:

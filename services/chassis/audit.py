@@ -1,7 +1,8 @@
 """What the event log shall keep: who did what to which object, from what to what."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -9,6 +10,19 @@ from portico.common.v1 import common_pb2
 from services.chassis import outbox, times
 from services.chassis.actor import Actor
 from services.chassis.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to one object. `subject` is (GraphQL type, id, what people call it).
+
+    Secrets do not belong in before/after: say that they changed, not what they are.
+    """
+
+    action: str
+    subject: tuple[str, UUID | str, str]
+    before: Mapping[str, object] | None = None
+    after: Mapping[str, object] | None = None
 
 
 async def record(
@@ -20,19 +34,30 @@ async def record(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
-    """Tells the event log, in the change's own transaction. `subject` is (GraphQL type, id, what people call it).
+    """Tells the event log of a Change, in the change's own transaction."""
+    await record_many(tx, actor, [Change(action, subject, before, after)])
 
-    Secrets do not belong in before/after: say that they changed, not what they are.
-    """
-    event = common_pb2.AuditRecorded(
-        account_id=str(actor.account_id),
-        actor=actor.ref(),
-        action=action,
-        subject_type=subject[0],
-        subject_id=str(subject[1]),
-        subject_label=subject[2],
-        before_json=json.dumps(before, default=str, ensure_ascii=False, sort_keys=True) if before else "",
-        after_json=json.dumps(after, default=str, ensure_ascii=False, sort_keys=True) if after else "",
-        occurred_at=times.to_pb(datetime.now(UTC)),
-    )
-    await outbox.add(tx, event, account_id=actor.account_id, aggregate=f"audit:{actor.account_id}")
+
+async def record_many(tx: Tx, actor: Actor, changes: Iterable[Change]) -> None:
+    """Tells the event log of changes, in one statement."""
+    now = times.to_pb(datetime.now(UTC))
+    events = [
+        common_pb2.AuditRecorded(
+            account_id=str(actor.account_id),
+            actor=actor.ref(),
+            action=one.action,
+            subject_type=one.subject[0],
+            subject_id=str(one.subject[1]),
+            subject_label=one.subject[2],
+            before_json=_json(one.before),
+            after_json=_json(one.after),
+            occurred_at=now,
+        )
+        for one in changes
+    ]
+    aggregate = f"audit:{actor.account_id}"
+    await outbox.add_many(tx, [(event, actor.account_id, aggregate) for event in events])
+
+
+def _json(values: Mapping[str, object] | None) -> str:
+    return json.dumps(values, default=str, ensure_ascii=False, sort_keys=True) if values else ""

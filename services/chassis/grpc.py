@@ -89,6 +89,7 @@ def requires(
             return await method(self, request, Call(now, address_of(context.peer()), actor, scope))
 
         guarded.access = permission or _SIGNED_IN  # type: ignore[attr-defined]
+        guarded.step_up = step_up  # type: ignore[attr-defined]
         return guarded
 
     return declare

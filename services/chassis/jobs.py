@@ -89,6 +89,19 @@ async def add(
     )
 
 
+async def add_many(q: Queryable, kind: str, payloads: Mapping[str, dict[str, Any]]) -> None:
+    """Adds a job for each key in one statement; those of the kind that have the key already are left alone."""
+    await q.execute(
+        """INSERT INTO jobs (kind, key, payload, traceparent)
+           SELECT $1, j.key, j.payload, $4 FROM unnest($2::text[], $3::jsonb[]) AS j (key, payload)
+           ON CONFLICT (kind, key) DO NOTHING""",
+        kind,
+        list(payloads),
+        list(payloads.values()),
+        telemetry.traceparent(),
+    )
+
+
 async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> None:
     """Makes jobs that were given up ready again, with all their attempts before them: those of `keys`, or the kind's."""
     await q.execute(
@@ -96,6 +109,29 @@ async def revive(q: Queryable, kind: str, keys: Sequence[str] | None = None) -> 
            WHERE kind = $1 AND ($2::text[] IS NULL OR key = ANY($2)) AND state = 'dead'""",
         kind,
         None if keys is None else list(keys),
+    )
+
+
+async def take(q: Queryable, kind: str, key: str, seconds: float = 60.0) -> LeasedJob | None:
+    """The job as a worker has it, for somebody who settles it by hand within some seconds; also one that was given up.
+    None while a worker has it, or when it has ended."""
+    row = await q.fetchrow(
+        """UPDATE jobs SET state = 'ready', leased_until = now() + make_interval(secs => $3), fence = fence + 1
+           WHERE kind = $1 AND key = $2 AND state <> 'done' AND (leased_until IS NULL OR leased_until < now())
+           RETURNING id, kind, payload, attempts, fence""",
+        kind,
+        key,
+        seconds,
+    )
+    return LeasedJob(row["id"], row["kind"], row["payload"], row["attempts"], row["fence"]) if row else None
+
+
+async def give_back(q: Queryable, job: LeasedJob) -> None:
+    """A job that was taken by hand goes to the workers again, at once."""
+    await q.execute(
+        "UPDATE jobs SET leased_until = NULL, run_at = now() WHERE id = $1 AND fence = $2 AND state = 'ready'",
+        job.id,
+        job.fence,
     )
 
 
@@ -139,14 +175,31 @@ async def replay(tx: Tx, ids: Sequence[UUID] | None) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-class Worker:
-    """Runs a service's jobs."""
+@dataclass(slots=True)
+class _Lane:
+    """Kinds of jobs that share a width."""
 
-    def __init__(self, db: Database, app: object, handlers: Mapping[str, Handler]) -> None:
+    kinds: list[str]
+    width: int
+    running: set["asyncio.Task[None]"] = field(default_factory=set)
+
+
+class Worker:
+    """Runs a service's jobs, CONCURRENCY at once; a kind in `at_once` beside them, in a lane of its own so wide."""
+
+    def __init__(
+        self,
+        db: Database,
+        app: object,
+        handlers: Mapping[str, Handler],
+        at_once: Mapping[str, int] | None = None,
+    ) -> None:
         self._db = db
         self._app = app
         self._handlers = handlers
-        self._running: set[asyncio.Task[None]] = set()
+        own = {kind: width for kind, width in (at_once or {}).items() if kind in handlers}
+        self._lanes = [_Lane([kind for kind in handlers if kind not in own], CONCURRENCY)]
+        self._lanes += [_Lane([kind], width) for kind, width in own.items()]
 
     async def run(self) -> None:
         """Until cancelled; jobs in hand are finished first, for up to ten seconds."""
@@ -164,8 +217,8 @@ class Worker:
                     log.warning("the job worker waits for the database", extra={"cause": str(error)})
                     await asyncio.sleep(_POLL_SECONDS)
         finally:
-            if self._running:
-                _, late = await asyncio.wait(self._running, timeout=10)
+            if running := {task for lane in self._lanes for task in lane.running}:
+                _, late = await asyncio.wait(running, timeout=10)
                 for task in late:
                     task.cancel()
                 if late:
@@ -174,20 +227,23 @@ class Worker:
     async def _work(self, awake: asyncio.Event, closed: Callable[[], bool]) -> None:
         while not closed():
             awake.clear()
-            free = CONCURRENCY - len(self._running)
-            rows = await self._lease(free) if free else []
-            for row in rows:
-                task = asyncio.create_task(self._attempt(row))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                task.add_done_callback(lambda _: awake.set())
-            if len(rows) == free and free:
+            more = False
+            for lane in self._lanes:
+                free = lane.width - len(lane.running)
+                rows = await self._lease(lane.kinds, free) if free else []
+                for row in rows:
+                    task = asyncio.create_task(self._attempt(row))
+                    lane.running.add(task)
+                    task.add_done_callback(lane.running.discard)
+                    task.add_done_callback(lambda _: awake.set())
+                more = more or (len(rows) == free and free > 0)
+            if more:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
                     await awake.wait()
 
-    async def _lease(self, limit: int) -> list[Row]:
+    async def _lease(self, kinds: Sequence[str], limit: int) -> list[Row]:
         return await self._db.fetch(
             """UPDATE jobs SET leased_until = now() + make_interval(secs => $3), fence = fence + 1,
                       attempts = attempts + 1
@@ -196,7 +252,7 @@ class Worker:
                                       AND (leased_until IS NULL OR leased_until < now())
                                     ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                RETURNING id, kind, payload, attempts, fence, traceparent""",
-            list(self._handlers),
+            list(kinds),
             limit,
             LEASE_SECONDS,
         )

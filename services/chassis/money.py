@@ -6,6 +6,9 @@ HUF is counted in whole forints, as invoices and the tax authority count it; the
 from collections.abc import Sequence
 
 EXPONENTS = {"HUF": 0, "EUR": 2, "USD": 2}
+_SIGNS = {"HUF": "Ft", "EUR": "€", "USD": "$"}
+#: It does not break: an amount stays on one line.
+_SPACE = "\u00a0"
 
 
 def exponent(currency: str) -> int:
@@ -23,6 +26,15 @@ def to_decimal(minor: int, currency: str) -> str:
         return str(minor)
     whole, part = divmod(abs(minor), 10**places)
     return f"{'-' if minor < 0 else ''}{whole}.{part:0{places}d}"
+
+
+def written(minor: int, currency: str, locale: str) -> str:
+    """The amount as sentences have it: "12 990 Ft", "12,90 €" in Hungarian, else "HUF 12,990", "€12.90"."""
+    whole, dot, part = to_decimal(abs(minor), currency).partition(".")
+    grouped, minus, sign = f"{int(whole):,}", "-" if minor < 0 else "", _SIGNS[currency]
+    if locale == "hu":
+        return f"{minus}{grouped.replace(',', _SPACE)}{dot and ','}{part}{_SPACE}{sign}"
+    return f"{minus}{sign if len(sign) == 1 else currency + _SPACE}{grouped}{dot}{part}"
 
 
 def from_decimal(text: str, currency: str) -> int:

@@ -72,11 +72,12 @@ def serve(
     migrations: Path,
     consumes: Mapping[str, consume.Consumer] | None = None,
     job_handlers: Mapping[str, jobs.Handler] | None = None,
+    at_once: Mapping[str, int] | None = None,
     periodic: Mapping[str, jobs.Periodic] | None = None,
     close: Callable[[A], Awaitable[None]] | None = None,
 ) -> None:
     """Runs until SIGTERM or SIGINT. `build` makes the service's App from its database; `register` adds its servicers;
-    `close` ends the App's adapters."""
+    `close` ends the App's adapters; `at_once` gives kinds of jobs a lane of their own, so wide."""
     telemetry.setup(
         service,
         log_level=settings.log_level,
@@ -89,7 +90,7 @@ def serve(
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
         async with mounted(
-            service, settings, build, register, migrations, consumes, job_handlers, periodic, close
+            service, settings, build, register, migrations, consumes, job_handlers, periodic, close, at_once=at_once
         ) as failed:
             waits = [asyncio.create_task(stop.wait()), asyncio.create_task(failed.wait())]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -111,6 +112,7 @@ async def mounted(
     periodic: Mapping[str, jobs.Periodic] | None = None,
     close: Callable[[A], Awaitable[None]] | None = None,
     broker_seconds: float = _BROKER_SECONDS,
+    at_once: Mapping[str, int] | None = None,
 ) -> AsyncIterator[asyncio.Event]:
     """A running service; the event given is set when a background task ends by itself, which none should.
 
@@ -119,7 +121,7 @@ async def mounted(
     db = await _database(service, settings, migrations)
     app = await build(db)
     inbox = consume.Inbox(db, app, consumes or {})
-    worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry})
+    worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry}, at_once)
     verifier = ActorVerifier(settings.actor_jwks_file.read_text())
     server = grpc.aio.server(interceptors=[Edge(service, verifier)], options=_OPTIONS)
     declared: Any = DeclaredServer(server)

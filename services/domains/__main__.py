@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.chassis.db import Database
 from services.chassis.run import serve
-from services.domains import settings
+from services.domains import messages, settings
 from services.domains.app import App
 from services.domains.epp import Registry
 from services.domains.events import CONSUMES
@@ -25,9 +25,11 @@ def main() -> None:
                 registrar=conf.epp_registrar,
                 password=conf.epp_password,
                 ca_file=conf.epp_ca_file,
+                name=conf.epp_name,
             ),
             powerdns=PowerDns(conf.powerdns_url, conf.powerdns_api_key),
             nameservers=conf.nameservers,
+            sealer=conf.sealer,
         )
 
     serve(
@@ -38,7 +40,7 @@ def main() -> None:
         migrations=Path(__file__).parent / "migrations",
         consumes=CONSUMES,
         job_handlers=JOBS,
-        periodic=PERIODIC,
+        periodic={**PERIODIC, "poll the registry": (conf.epp_poll_seconds, messages.poll)},
         close=App.close,
     )
 

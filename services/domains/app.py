@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.chassis.db import Database
 from services.chassis.operations import Operations
+from services.chassis.sealing import Sealer
 from services.domains.epp import Registry
 from services.domains.powerdns import PowerDns
 
@@ -17,6 +18,7 @@ class App:
     powerdns: PowerDns
     #: The house's own nameservers, for names ordered without any.
     nameservers: tuple[str, ...]
+    sealer: Sealer
 
     async def close(self) -> None:
         await self.registry.close()

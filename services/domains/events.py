@@ -9,24 +9,19 @@ from portico.identity.v1 import identity_pb2
 from services.chassis import times
 from services.chassis.consume import Consumer, Meta, on
 from services.chassis.db import Tx
-from services.chassis.operations import FAILED
-from services.domains import orders, registration, store
-from services.domains.app import App, operations
+from services.domains import fulfilment, store
+from services.domains.app import App
 
 
 async def invoice_paid(tx: Tx, event: billing_events.InvoicePaid, _meta: Meta, _app: App) -> None:
-    ids = [UUID(line.subject_id) for line in event.invoice.lines if line.subject_type == "Domain"]
+    # Lines from before orders had items name the domain alone: a registration's item had its id then.
+    ids = [UUID(line.order_item_id or line.subject_id) for line in event.invoice.lines if line.subject_type == "Domain"]
     if event.order_id and ids:
-        await registration.start_paid(tx, UUID(event.account_id), ids, datetime.now(UTC))
+        await fulfilment.start_paid(tx, UUID(event.account_id), UUID(event.order_id), ids, datetime.now(UTC))
 
 
 async def order_rejected(tx: Tx, event: billing_events.OrderRejected, _meta: Meta, _app: App) -> None:
-    now, order_id = datetime.now(UTC), UUID(event.order_id)
-    for row in await store.fail_order(tx, UUID(event.account_id), order_id, event.reason, now):
-        await operations.finish(
-            tx, row["operation_id"], FAILED, reason=event.reason, metadata={"name": row["unicode_name"]}
-        )
-    await orders.complete(tx, order_id, now)
+    await fulfilment.reject(tx, UUID(event.account_id), UUID(event.order_id), event.reason, datetime.now(UTC))
 
 
 async def account_saved(tx: Tx, event: identity_events.AccountSaved, _meta: Meta, _app: App) -> None:
@@ -43,6 +38,7 @@ async def account_saved(tx: Tx, event: identity_events.AccountSaved, _meta: Meta
             "postal_code": account.postal_code,
             "city": account.city,
             "street": account.street,
+            "locale": account.locale or "hu",
         },
         times.from_pb(event.occurred_at),
     )

@@ -1,9 +1,13 @@
 """What we are about to say to a registry, committed before it is said. The intent's id is the command's clTRID.
 
-An intent without an outcome means: perhaps carried out. It is settled by asking the registry, never by guessing.
+An intent that was said and has no outcome means: perhaps carried out. It is settled by asking the registry, never by
+guessing. Of a domain's intents one at a time is said; the others wait in the order in which they were asked for.
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
@@ -13,47 +17,137 @@ REFUSED = "REFUSED"
 NOT_CARRIED_OUT = "NOT_CARRIED_OUT"
 #: The detail of an open intent that the registry has accepted and not decided yet (1001).
 PENDING = "pending"
+#: The detail of an open intent that the registry has carried out (1000), while we have not seen the effect yet.
+ANSWERED = "answered"
+
+_INTENT = "id, domain_id, command, parameters, operation_id, actor, auth_info, detail, outcome, said_at, created_at"
 
 
 async def open_of(q: Queryable, domain_id: UUID) -> Row | None:
-    """The domain's intent without an outcome, if any."""
+    """The domain's intent that was said and has no outcome, if any."""
     return await q.fetchrow(
-        "SELECT id, command, auth_info, detail, created_at FROM registry_intents WHERE domain_id = $1 AND outcome = ''",
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' AND said_at IS NOT NULL",  # noqa: S608
         domain_id,
     )
 
 
 async def begin(tx: Tx, domain_id: UUID, command: str) -> Row:
-    """A new intent with an authInfo that nobody else knows (RFC 5731 section 2.6: a password of the object).
+    """A new intent, about to be said, with an authInfo that nobody else knows (RFC 5731 section 2.6).
 
     A domain keeps its first: a command given up as lost may still be carried out, and is known by it.
     """
     row = await tx.fetchrow(
-        """INSERT INTO registry_intents (domain_id, command, auth_info)
-           VALUES ($1, $2, coalesce((SELECT auth_info FROM registry_intents WHERE domain_id = $1 ORDER BY id LIMIT 1), $3))
-           RETURNING id, command, auth_info, detail, created_at""",
+        f"""INSERT INTO registry_intents (domain_id, command, auth_info, said_at)
+           VALUES ($1, $2, coalesce((SELECT auth_info FROM registry_intents WHERE domain_id = $1 ORDER BY id LIMIT 1), $3),
+                   now())
+           RETURNING {_INTENT}""",  # noqa: S608
         domain_id,
         command,
-        f"{secrets.token_urlsafe(18)}-Aa1",
+        new_auth_info(),
     )
     assert row is not None
     return row
 
 
-async def note_pending(tx: Tx, intent_id: UUID) -> None:
-    """The registry took the command and will decide later."""
-    await tx.execute(
-        "UPDATE registry_intents SET detail = $2 WHERE id = $1 AND outcome = ''",
-        intent_id,
-        PENDING,
+def new_auth_info() -> str:
+    """An unguessable password of an object, of the kinds of characters that registries want to see."""
+    return f"{secrets.token_urlsafe(18)}-Aa1"
+
+
+async def queue(
+    tx: Tx,
+    domain_id: UUID,
+    command: str,
+    parameters: Mapping[str, Any],
+    operation_id: UUID | None,
+    actor: Mapping[str, str],
+) -> UUID:
+    """An intent that waits for the domain's earlier ones."""
+    intent_id: UUID = await tx.fetchval(
+        """INSERT INTO registry_intents (domain_id, command, parameters, operation_id, actor, auth_info)
+           VALUES ($1, $2, $3, $4, $5, '') RETURNING id""",
+        domain_id,
+        command,
+        dict(parameters),
+        operation_id,
+        dict(actor),
+    )
+    return intent_id
+
+
+async def get(q: Queryable, intent_id: UUID) -> Row | None:
+    return await q.fetchrow(f"SELECT {_INTENT} FROM registry_intents WHERE id = $1", intent_id)  # noqa: S608
+
+
+async def newest_unsettled(q: Queryable, domain_id: UUID) -> Row | None:
+    """The last of the domain's intents without an outcome: what it will have been brought to."""
+    return await q.fetchrow(
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' ORDER BY id DESC LIMIT 1",  # noqa: S608
+        domain_id,
     )
 
 
-async def settle(tx: Tx, intent_id: UUID, outcome: str, detail: str = "") -> None:
-    """Ends an intent; ending it twice changes nothing."""
+async def oldest_unsettled(q: Queryable, domain_id: UUID) -> Row | None:
+    """The domain's next one to be said, or the one that was said."""
+    return await q.fetchrow(
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' ORDER BY id LIMIT 1",  # noqa: S608
+        domain_id,
+    )
+
+
+async def has_unsettled(q: Queryable, domain_id: UUID, command: str) -> bool:
+    """Whether a command of this kind is under way for the domain, or waits."""
+    query = "SELECT EXISTS (SELECT FROM registry_intents WHERE domain_id = $1 AND outcome = '' AND command = $2)"
+    found: bool = await q.fetchval(query, domain_id, command)
+    return found
+
+
+async def has_changed(q: Queryable, domain_id: UUID, command: str, *, since: datetime) -> bool:
+    """Whether a command of this kind is out for the domain, or has ended after that."""
+    found: bool = await q.fetchval(
+        """SELECT EXISTS (SELECT FROM registry_intents
+                          WHERE domain_id = $1 AND command = $2 AND said_at IS NOT NULL
+                            AND (outcome = '' OR settled_at > $3))""",
+        domain_id,
+        command,
+        since,
+    )
+    return found
+
+
+async def say(tx: Tx, intent_id: UUID) -> None:
+    """From now on it may have been carried out."""
     await tx.execute(
-        "UPDATE registry_intents SET outcome = $2, detail = $3, settled_at = now() WHERE id = $1 AND outcome = ''",
+        "UPDATE registry_intents SET said_at = now(), detail = '' WHERE id = $1 AND outcome = ''", intent_id
+    )
+
+
+async def unsay(tx: Tx, intent_id: UUID, detail: str) -> None:
+    """It certainly was not carried out; it is the domain's next all the same."""
+    await tx.execute(
+        "UPDATE registry_intents SET said_at = NULL, detail = $2 WHERE id = $1 AND outcome = ''",
+        intent_id,
+        detail[:1000],
+    )
+
+
+async def note(tx: Tx, intent_id: UUID, detail: str) -> None:
+    """Keeps what the registry answered: PENDING, ANSWERED."""
+    await tx.execute("UPDATE registry_intents SET detail = $2 WHERE id = $1 AND outcome = ''", intent_id, detail)
+
+
+async def note_pending(tx: Tx, intent_id: UUID) -> None:
+    """The registry took the command and will decide later."""
+    await note(tx, intent_id, PENDING)
+
+
+async def settle(tx: Tx, intent_id: UUID, outcome: str, detail: str = "", *, forget: Sequence[str] = ()) -> None:
+    """Ends an intent; ending it twice changes nothing. Parameters that are nobody's business any more are forgotten."""
+    await tx.execute(
+        """UPDATE registry_intents SET outcome = $2, detail = $3, settled_at = now(), parameters = parameters - $4::text[]
+           WHERE id = $1 AND outcome = ''""",
         intent_id,
         outcome,
         detail[:1000],
+        list(forget),
     )

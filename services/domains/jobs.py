@@ -4,7 +4,21 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.jobs import Handler, LeasedJob, Periodic
-from services.domains import registration, store, zones
+from services.domains import (
+    auth_codes,
+    contacts,
+    dnssec,
+    locks,
+    nameservers,
+    registration,
+    renewals,
+    restores,
+    store,
+    sync,
+    transfers,
+    transforms,
+    zones,
+)
 from services.domains.app import App
 
 log = logging.getLogger(__name__)
@@ -19,12 +33,55 @@ async def apply_zone(job: LeasedJob, app: App) -> None:
     await zones.apply(job, app)
 
 
+async def transform(job: LeasedJob, app: App) -> None:
+    await transforms.run(job, app, COMMANDS, datetime.now(UTC))
+
+
+async def fetch_contacts(job: LeasedJob, app: App) -> None:
+    await contacts.fetch(job, app, datetime.now(UTC))
+
+
+async def sign_zone(job: LeasedJob, app: App) -> None:
+    await dnssec.sign(job, app)
+
+
+async def unsign_zone(job: LeasedJob, app: App) -> None:
+    await dnssec.unsign(job, app, datetime.now(UTC))
+
+
+async def sync_domain(job: LeasedJob, app: App) -> None:
+    await sync.run(job, app, datetime.now(UTC))
+
+
+async def walk_domains(app: App) -> None:
+    await sync.walk(app, datetime.now(UTC))
+
+
+async def see_dates(app: App) -> None:
+    await sync.see_dates(app, datetime.now(UTC))
+
+
+async def look_at_waiting_contacts(app: App) -> None:
+    await contacts.look_at_waiting(app, datetime.now(UTC))
+
+
+async def order_due_renewals(app: App) -> None:
+    await renewals.order_due(app, datetime.now(UTC))
+
+
+async def give_up_waiting_transfers(app: App) -> None:
+    await transfers.give_up_waiting(app, datetime.now(UTC))
+
+
 async def report_stuck(app: App) -> None:
     """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
     was given up is tried again."""
     stuck = await store.stuck(app.db, datetime.now(UTC) - _STUCK_AFTER)
     await registration.retry_given_up(app.db, [row["id"] for row in stuck])
     await zones.retry_given_up(app.db)
+    await transforms.retry_given_up(app.db)
+    await contacts.retry_given_up(app.db)
+    await dnssec.retry_given_up(app.db)
     for row in stuck:
         log.error(
             "a domain is stuck at its registry",
@@ -32,5 +89,31 @@ async def report_stuck(app: App) -> None:
         )
 
 
-JOBS: dict[str, Handler] = {registration.KIND: register_domain, zones.KIND: apply_zone}
-PERIODIC: dict[str, Periodic] = {"report stuck domains": (300.0, report_stuck)}
+#: Every kind of command that `transforms` runs, by the name that the intents keep.
+COMMANDS: dict[str, transforms.Command] = {
+    **nameservers.COMMANDS,
+    **locks.COMMANDS,
+    **contacts.COMMANDS,
+    **auth_codes.COMMANDS,
+    **dnssec.COMMANDS,
+    **transfers.COMMANDS,
+    **renewals.COMMANDS,
+    **restores.COMMANDS,
+}
+JOBS: dict[str, Handler] = {
+    registration.KIND: register_domain,
+    zones.KIND: apply_zone,
+    transforms.KIND: transform,
+    contacts.FETCH: fetch_contacts,
+    dnssec.SIGN: sign_zone,
+    dnssec.UNSIGN: unsign_zone,
+    sync.KIND: sync_domain,
+}
+PERIODIC: dict[str, Periodic] = {
+    "report stuck domains": (300.0, report_stuck),
+    "look at waiting contacts": (300.0, look_at_waiting_contacts),
+    "sync domains": (60.0, walk_domains),
+    "see the dates of domains": (60.0, see_dates),
+    "order due renewals": (900.0, order_due_renewals),
+    "give up waiting transfers": (3600.0, give_up_waiting_transfers),
+}

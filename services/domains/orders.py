@@ -1,26 +1,24 @@
-"""Ordering registrations. The order's domains wait for payment; what billing and the registry do follows by events."""
+"""Ordering registrations. The order's items wait for payment; what billing and the registry do follows by events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict
 
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, events_pb2
-from services.chassis import audit, idempotency, outbox, times
+from portico.domains.v1 import domains_pb2
+from services.chassis import idempotency
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid, PermissionDenied, Unavailable
-from services.chassis.operations import WAITING
-from services.domains import store
-from services.domains.app import App, operations
+from services.domains import order_items, store
+from services.domains.app import App
 from services.domains.epp import EppRefused, EppUnavailable, EppUnknown
-from services.domains.names import DomainInvalid, Name, parse
-
-REGISTRATION = "DOMAIN_REGISTRATION"
-STEPS = ["payment", "registry_create", "zone"]
+from services.domains.names import DomainInvalid, Name, parse, refused_character
+from services.domains.order_items import Wanted
 
 
 class DomainTaken(DomainError):
@@ -66,15 +64,21 @@ async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, Doma
         except DomainInvalid as error:
             found.append((None, error))
             continue
-        unsold = TldNotSold(f".{name.tld} is not sold here", name=name.unicode, tld=name.tld)
-        found.append((name, None if name.tld in sold else unsold))
+        found.append((name, _sold(name, sold)))
     asked = [name for name, problem in found if name is not None and problem is None]
     owned = await store.live_owners(app.db, [name.ascii for name in asked])
     free = await _free_at_registry(app, [name.ascii for name in asked if name.ascii not in owned])
     return [(name, problem or _taken(name, owned, free)) if name else (None, problem) for name, problem in found]
 
 
-def _taken(name: Name, owned: dict[str, UUID], free: set[str]) -> DomainError | None:
+def _sold(name: Name, sold: dict[str, Row]) -> DomainError | None:
+    tld = sold.get(name.tld)
+    if tld is None:
+        return TldNotSold(f".{name.tld} is not sold here", name=name.unicode, tld=name.tld)
+    return refused_character(name, tld["idn_scripts"], tld["idn_characters"])
+
+
+def _taken(name: Name, owned: dict[str, tuple[UUID, str]], free: set[str]) -> DomainError | None:
     if name.ascii in owned or name.ascii not in free:
         return DomainTaken(f"{name.ascii} is taken", name=name.unicode)
     return None
@@ -100,7 +104,7 @@ async def register(
         raise PermissionDenied("domains.order")
     first = await idempotency.peek(app.db, actor.account_id, request.request_id, request)
     if first is not None:
-        return await _recall(app, actor, first)
+        return await recall_first(app, actor.account_id, first)
     years, names = request.years or 1, list(request.names)
     checked = await check(app, names)
     sold = await store.tlds(app.db)
@@ -159,7 +163,7 @@ async def _write(
                 "refusals": [MessageToDict(refusal, preserving_proto_field_name=True) for refusal in refusals],
             }
             await idempotency.keep(tx, actor.account_id, request.request_id, first)
-    return await _recall(app, actor, first)
+    return await recall_first(app, actor.account_id, first)
 
 
 async def _insert(
@@ -190,73 +194,39 @@ async def _insert(
     if not ids:
         await tx.execute("DELETE FROM orders WHERE id = $1", order_id)
         return None, lost
-    started = await operations.start(
-        tx,
-        REGISTRATION,
-        actor.account_id,
-        subject_type="Domain",
-        subject_ids=list(ids.values()),
-        steps=STEPS,
-        now=now,
-        state=WAITING,
-    )
-    await store.link_operations(tx, list(ids.values()), [row["id"] for row in started])
-    names = [accepted[ascii_name][1] for ascii_name in ids]
-    await audit.record(
-        tx,
-        actor,
-        "domain.registration_ordered",
-        subject=("Order", order_id, ", ".join(name.unicode for name in names[:5]) + (" …" if len(names) > 5 else "")),
-        after={"names": [name.ascii for name in names], "years": years},
-    )
-    event = events_pb2.RegistrationRequested(
-        order_id=str(order_id),
-        account_id=str(actor.account_id),
-        items=[
-            events_pb2.RegistrationItem(
-                domain_id=str(ids[name.ascii]), name=name.ascii, unicode_name=name.unicode, tld=name.tld, years=years
-            )
-            for name in names
-        ],
-        actor=actor.ref(),
-        locale=actor.locale,
-        occurred_at=times.to_pb(now),
-    )
-    await outbox.add(tx, event, account_id=actor.account_id, aggregate=order_id)
+    rows = await store.by_ids(tx, actor.account_id, None, list(ids.values()))
+    wanted = [Wanted(row, order_items.REGISTER, years) for row in sorted(rows, key=lambda row: str(row["name"]))]
+    await order_items.place(tx, actor, order_id, wanted, actor.locale, now)
+    await store.link_registrations(tx, order_id)
     return order_id, lost
 
 
-async def _recall(app: App, actor: Actor, first: dict[str, object]) -> Ordered:
-    refusals = [common_pb2.Refusal(**refusal) for refusal in first["refusals"]]  # type: ignore[attr-defined]
+async def keep(
+    tx: Tx,
+    actor: Actor,
+    request_id: str,
+    wanted: Sequence[Wanted],
+    refusals: Sequence[common_pb2.Refusal],
+    now: datetime,
+) -> dict[str, Any]:
+    """Orders what is wanted of domains that are ours, unless it is nothing; answers what `recall_first` reads."""
+    order_id: UUID | None = None
+    if wanted:
+        order_id = await store.insert_order(tx, actor.account_id, actor.ref_json(), actor.locale, now)
+        await order_items.place(tx, actor, order_id, wanted, actor.locale, now)
+    first = {
+        "order_id": str(order_id) if order_id else None,
+        "refusals": [MessageToDict(refusal, preserving_proto_field_name=True) for refusal in refusals],
+    }
+    await idempotency.keep(tx, actor.account_id, request_id, first)
+    return first
+
+
+async def recall_first(app: App, account_id: UUID, first: dict[str, Any]) -> Ordered:
+    """The first answer to a request, with its order as it is now."""
+    refusals = [common_pb2.Refusal(**refusal) for refusal in first["refusals"]]
     if first["order_id"] is None:
         return Ordered(None, [], refusals)
-    order_id = UUID(str(first["order_id"]))
-    order = await store.order(app.db, actor.account_id, order_id)
-    return Ordered(order, await store.order_items(app.db, actor.account_id, order_id), refusals)
-
-
-async def complete(tx: Tx, order_id: UUID, now: datetime) -> None:
-    """Tells what became of an order once its last item has ended."""
-    order = await store.complete_order(tx, order_id, now)
-    if order is None:
-        return
-    items = await store.order_items(tx, order["account_id"], order_id)
-    event = events_pb2.OrderCompleted(
-        order_id=str(order_id),
-        account_id=str(order["account_id"]),
-        outcomes=[
-            events_pb2.OrderOutcome(
-                domain_id=str(item["id"]),
-                name=item["name"],
-                unicode_name=item["unicode_name"],
-                registered=item["state"] == "ACTIVE",
-                reason=item["failure"],
-                expires_at=times.to_pb(item["expires_at"]),
-            )
-            for item in items
-        ],
-        actor=common_pb2.ActorRef(**order["actor"]),
-        locale=order["locale"],
-        occurred_at=times.to_pb(now),
-    )
-    await outbox.add(tx, event, account_id=order["account_id"], aggregate=order_id)
+    order_id = UUID(first["order_id"])
+    order = await store.order(app.db, account_id, order_id)
+    return Ordered(order, await order_items.of_order(app.db, account_id, order_id), refusals)

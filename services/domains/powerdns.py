@@ -5,9 +5,12 @@ from typing import Any
 
 import httpx
 
+from services.domains.epp import DsRecord
 from services.domains.records import Key, RecordSet
 
+_SHA256 = 2
 _SERVER = "/api/v1/servers/localhost/zones"
+_FLUSH = "/api/v1/servers/localhost/cache/flush"
 
 
 class PowerDnsRefused(Exception):
@@ -65,6 +68,31 @@ class PowerDns:
         answer = await self._call("PATCH", f"{_SERVER}/{name}.", {"rrsets": changes}, accept=(204, 404))
         return answer.status_code == 204
 
+    async def sign(self, name: str) -> list[DsRecord]:
+        """Makes the zone signed with one key (RFC 6781: a CSK), which it gets unless it has one; answers the key's DS of
+        SHA-256. Signing it again changes nothing."""
+        path = f"{_SERVER}/{name}./cryptokeys"
+        keys = (await self._call("GET", path, None, accept=(200,))).json()
+        if not any(key["active"] for key in keys):
+            wanted = {"keytype": "csk", "active": True, "published": True, "algorithm": "ECDSAP256SHA256"}
+            await self._call("POST", path, wanted, accept=(201,))
+            keys = (await self._call("GET", path, None, accept=(200,))).json()
+        await self._call("PUT", f"{_SERVER}/{name}./rectify", None, accept=(200,))
+        await self._forget_answers(name)
+        return [ds for key in keys if key["active"] for ds in map(_ds, key.get("ds", ())) if ds.digest_type == _SHA256]
+
+    async def unsign(self, name: str) -> None:
+        """Takes the zone's keys away; those that are gone already are as good."""
+        path = f"{_SERVER}/{name}./cryptokeys"
+        answer = await self._call("GET", path, None, accept=(200, 404))
+        for key in answer.json() if answer.status_code == 200 else ():
+            await self._call("DELETE", f"{path}/{key['id']}", None, accept=(204, 404))
+        await self._forget_answers(name)
+
+    async def _forget_answers(self, name: str) -> None:
+        """Else the server gives answers without, or with, the keys for as long as its packet cache keeps them."""
+        await self._call("PUT", f"{_FLUSH}?domain={name}.", None, accept=(200,))
+
     async def _zone(self, zone: str) -> list[dict[str, Any]] | None:
         answer = await self._call("GET", f"{_SERVER}/{zone}", None, accept=(200, 404))
         return answer.json()["rrsets"] if answer.status_code == 200 else None
@@ -83,3 +111,9 @@ class PowerDns:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+def _ds(text: str) -> DsRecord:
+    """From "60485 13 2 2bb183af…" (RFC 4034 section 5.3)."""
+    tag, algorithm, kind, digest = text.split(maxsplit=3)
+    return DsRecord(int(tag), int(algorithm), int(kind), digest.replace(" ", "").upper())

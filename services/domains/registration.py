@@ -9,16 +9,18 @@ from uuid import UUID
 
 from portico.domains.v1 import events_pb2
 from services.chassis import audit, jobs, outbox, times
-from services.chassis.actor import system
-from services.chassis.db import Database, Row, Tx
+from services.chassis.actor import Actor, system
+from services.chassis.db import Database, Queryable, Row, Tx
+from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import intents, orders, store, zones
+from services.domains import contacts, intents, order_items, orders, store, zones
 from services.domains.app import App, operations
 from services.domains.epp import ContactData, DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
 
 log = logging.getLogger(__name__)
 KIND = "register_domain"
 _REFUSED = "REGISTRY_REFUSED"
+GIVEN_UP = "REGISTRATION_GIVEN_UP"
 _BILLING_FAILURE = 2104
 _NOT_AUTHORIZED = 2201
 _OBJECT_EXISTS = 2302
@@ -32,19 +34,72 @@ _EXISTS_ATTEMPTS = 8
 _CLOCKS_APART = timedelta(hours=1)
 
 
-async def start_paid(tx: Tx, account_id: UUID, domain_ids: list[UUID], now: datetime) -> None:
-    """Payment came: the names go to their registries. A name already on its way is left alone."""
-    for row in await store.mark_paid(tx, account_id, domain_ids, now):
-        await operations.step(tx, row["operation_id"], "payment", SUCCEEDED)
-        await jobs.add(tx, KIND, {"domain_id": str(row["id"])}, key=str(row["id"]))
-    # Money for a name that has ended goes back: billing credits a domain once, however often it hears of it.
-    for row in await store.ended_orders(tx, account_id, domain_ids):
-        await _tell_failed(tx, row, row["failure"], "paid after it had failed")
+class OrderItemNotOpen(DomainError):
+    """It waits for no registry: not paid yet, or at its end."""
+
+    reason = "ORDER_ITEM_NOT_OPEN"
+
+
+class OrderItemBusy(DomainError):
+    reason = "ORDER_ITEM_BUSY"
+
+
+class OrderItemAtRegistry(DomainError):
+    """The name is registered for us, so it cannot have failed: try it again, and it succeeds."""
+
+    reason = "ORDER_ITEM_AT_REGISTRY"
+
+
+async def start(tx: Tx, item: Row, now: datetime) -> None:
+    """Payment came: the name goes to its registry."""
+    await store.mark_pending(tx, item["domain_id"], "PENDING_REGISTRATION", now)
+    await jobs.add(tx, KIND, {"domain_id": str(item["domain_id"])}, key=str(item["domain_id"]))
 
 
 async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
     """Somebody's money is in these names: their jobs are never given up for good."""
     await jobs.revive(db, KIND, [str(domain_id) for domain_id in domain_ids])
+
+
+async def wake(q: Queryable, domain_id: UUID) -> None:
+    """The registry has told of a registration that it had left pending: its job looks now."""
+    await q.execute(
+        "UPDATE jobs SET run_at = now() WHERE kind = $1 AND key = $2 AND state = 'ready'", KIND, str(domain_id)
+    )
+
+
+async def retry(db: Database, domain: Row, actor: Actor) -> None:
+    """For an operator: a registration that hangs is tried at once. OrderItemNotOpen."""
+    _open(domain)
+    async with db.transaction() as tx:
+        await jobs.revive(tx, KIND, [str(domain["id"])])
+        await wake(tx, domain["id"])
+        subject = ("Domain", domain["id"], domain["unicode_name"])
+        await audit.record(tx, actor, "domain.registration_retried", subject=subject)
+
+
+async def give_up(app: App, domain: Row, actor: Actor, why: str, now: datetime) -> None:
+    """For an operator: a registration that hangs has failed, and billing credits it. Never while it may still succeed:
+    the registry must say that it has no such name of ours. OrderItemNotOpen, OrderItemBusy, OrderItemAtRegistry."""
+    _open(domain)
+    job = await jobs.take(app.db, KIND, str(domain["id"]))
+    if job is None:
+        raise OrderItemBusy("it is being worked on at this moment", name=domain["unicode_name"])
+    try:
+        intent = await intents.open_of(app.db, domain["id"])
+        info = await app.registry.info(domain["name"])
+        if info is not None and info.cl_id == app.registry.registrar:
+            raise OrderItemAtRegistry("the registry has it for us", name=domain["unicode_name"])
+        await _fail(job, app, domain, intent, GIVEN_UP, why, now, actor)
+    except (EppUnavailable, EppUnknown, EppRefused) as error:
+        raise orders.RegistryUnavailable(f"the registry does not answer: {error}") from error
+    finally:
+        await jobs.give_back(app.db, job)
+
+
+def _open(domain: Row) -> None:
+    if domain["state"] != "PENDING_REGISTRATION":
+        raise OrderItemNotOpen(f"it is {domain['state']}", name=domain["unicode_name"], state=domain["state"])
 
 
 async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
@@ -180,6 +235,7 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
         )
         await operations.step(tx, domain["operation_id"], "registry_create", SUCCEEDED)
         await zones.create(tx, domain)
+        await contacts.schedule_fetch(tx, [domain["id"]])
         await audit.record(
             tx,
             system("domains", domain["account_id"]),
@@ -196,14 +252,21 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
             unicode_name=domain["unicode_name"],
             registered_at=times.to_pb(info.created_at),
             expires_at=times.to_pb(info.expires_at),
-            locale=await store.order_locale(tx, domain["order_id"]),
+            locale=await order_items.locale(tx, domain["order_id"]),
         )
         await outbox.add(tx, event, account_id=domain["account_id"], aggregate=domain["id"])
-        await orders.complete(tx, domain["order_id"], now)
+        await order_items.done(tx, await _item(tx, domain), now)
 
 
 async def _fail(
-    job: jobs.LeasedJob, app: App, domain: Row, intent: Row | None, reason: str, detail: str, now: datetime
+    job: jobs.LeasedJob,
+    app: App,
+    domain: Row,
+    intent: Row | None,
+    reason: str,
+    detail: str,
+    now: datetime,
+    actor: Actor | None = None,
 ) -> None:
     log.warning("a registration failed", extra={"domain": domain["name"], "reason": reason, "detail": detail})
     async with job.finishing(app.db) as tx:
@@ -215,27 +278,20 @@ async def _fail(
         )
         await audit.record(
             tx,
-            system("domains", domain["account_id"]),
+            actor or system("domains", domain["account_id"]),
             "domain.registration_failed",
             subject=("Domain", domain["id"], domain["unicode_name"]),
-            after={"state": "FAILED", "reason": reason},
+            before={"state": domain["state"]},
+            after={"state": "FAILED", "reason": reason} | ({"why": detail} if actor else {}),
         )
-        await _tell_failed(tx, domain, reason, detail)
-        await orders.complete(tx, domain["order_id"], now)
+        await order_items.failed(tx, await _item(tx, domain), reason, detail, now)
 
 
-async def _tell_failed(tx: Tx, domain: Row, reason: str, detail: str) -> None:
-    event = events_pb2.RegistrationFailed(
-        domain_id=str(domain["id"]),
-        order_id=str(domain["order_id"]),
-        account_id=str(domain["account_id"]),
-        name=domain["name"],
-        unicode_name=domain["unicode_name"],
-        reason=reason,
-        detail=detail,
-        locale=await store.order_locale(tx, domain["order_id"]),
-    )
-    await outbox.add(tx, event, account_id=domain["account_id"], aggregate=domain["id"])
+async def _item(tx: Tx, domain: Row) -> Row:
+    item = await order_items.paid_of(tx, domain["id"], order_items.REGISTER)
+    if item is None:
+        raise LookupError(f"no paid registration of {domain['name']}")
+    return item
 
 
 async def _registrant(app: App, account_id: UUID) -> str:
@@ -243,7 +299,7 @@ async def _registrant(app: App, account_id: UUID) -> str:
     row = await store.registrant(app.db, account_id)
     if row is None:
         raise jobs.RetryLater(cause="identity has not told of the account yet")
-    data = "|".join(str(row[k]) for k in row.keys() if k != "updated_at")  # noqa: SIM118 - a Record iterates values
+    data = "|".join(str(row[k]) for k in row.keys() if k not in {"locale", "updated_at"})  # noqa: SIM118 - a Record iterates values
     contact_id = "PT" + base64.b32encode(hashlib.sha256(data.encode()).digest()).decode()[:14]
     contact = ContactData(
         id=contact_id,

@@ -1,17 +1,18 @@
 """All SQL of domains and orders. Every query of a customer's carries the account and the grant's resources."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
-from services.chassis.db import Queryable, Row, Tx
+from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.pages import Page
 from services.domains.names import Name
 
-_DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, years, statuses, registered_at,
-             expires_at, auto_renew, nameservers, failure, created_at"""
+_DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, state_since, years, statuses, registered_at,
+             expires_at, auto_renew, nameservers, glue, failure, created_at"""
+ENDED = ("DELETED", "TRANSFERRED_AWAY", "FAILED")
 LIVE = "(state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED'))"
 _OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2))"
 SORTS = {
@@ -28,18 +29,26 @@ def _sort_key(sort: str, row: Row) -> tuple[object, UUID]:
 
 
 async def tlds(q: Queryable) -> dict[str, Row]:
-    rows = await q.fetch("SELECT tld, min_years, max_years, auth_code_delivery FROM tlds WHERE sold")
+    rows = await q.fetch("SELECT * FROM tlds WHERE sold")
     return {row["tld"]: row for row in rows}
 
 
-async def live_owners(q: Queryable, names: Sequence[str]) -> dict[str, UUID]:
-    """Which of these names the house holds or is buying, and for which account."""
-    rows = await q.fetch(f"SELECT name, account_id FROM domains WHERE name = ANY($1) AND {LIVE}", list(names))  # noqa: S608
-    return {row["name"]: row["account_id"] for row in rows}
+async def tld(q: Queryable, name: str) -> Row:
+    """A top-level domain's rules, sold or not."""
+    row = await q.fetchrow("SELECT * FROM tlds WHERE tld = $1", name)
+    if row is None:
+        raise LookupError(f"no TLD {name}")
+    return row
+
+
+async def live_owners(q: Queryable, names: Sequence[str]) -> dict[str, tuple[UUID, str]]:
+    """Which of these names the house holds or is buying: for which account, in which state."""
+    rows = await q.fetch(f"SELECT name, account_id, state FROM domains WHERE name = ANY($1) AND {LIVE}", list(names))  # noqa: S608
+    return {row["name"]: (row["account_id"], row["state"]) for row in rows}
 
 
 async def list_domains(
-    q: Queryable,
+    db: Database,
     account_id: UUID,
     resources: Sequence[UUID] | None,
     *,
@@ -49,19 +58,42 @@ async def list_domains(
     descending: bool,
     page: Page,
 ) -> tuple[list[Row], common_pb2.PageInfo]:
-    condition, order = page.sql(SORTS[sort], 5, descending=descending)
-    rows = await q.fetch(
-        f"""SELECT {_DOMAIN} FROM domains
-            WHERE {_OWNED} AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-              AND ($4 = '' OR (name || ' ' || unicode_name) LIKE '%' || $4 || '%') AND {condition}
-            ORDER BY {order} LIMIT {page.limit}""",  # noqa: S608
-        account_id,
-        resources,
-        list(states),
-        escape_like(search.lower()),
-        *page.args,
-    )
+    # Only what is asked for is in the statement, so that the planner can choose: an index in the list's order where much
+    # is found, one for the search where little is.
+    wanted, args = _filter(account_id, resources, states, search)
+    condition, order = page.sql(SORTS[sort], len(args) + 1, descending=descending)
+    async with db.transaction() as tx:
+        if states or search:
+            # A plan made without looking at the values would take either index for every search.
+            await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        rows = await tx.fetch(
+            f"SELECT {_DOMAIN} FROM domains WHERE {wanted} AND {condition} ORDER BY {order} LIMIT {page.limit}",  # noqa: S608
+            *args,
+            *page.args,
+        )
     return page.cut(rows, lambda row: _sort_key(sort, row))
+
+
+def _filter(
+    account_id: UUID, resources: Sequence[UUID] | None, states: Sequence[str], search: str
+) -> tuple[str, list[object]]:
+    """(condition, its arguments) of a list's filter."""
+    parts: list[str] = ["account_id = $1"]
+    args: list[object] = [account_id]
+    conditions: list[tuple[str, object]] = []
+    if resources is not None:
+        conditions.append(("id = ANY({})", list(resources)))
+    if len(states) == 1:
+        # Of one state the index has them in the list's order.
+        conditions.append(("state = {}", states[0]))
+    elif states:
+        conditions.append(("state = ANY({})", list(states)))
+    if search:
+        conditions.append(("(name || ' ' || unicode_name) LIKE {}", f"%{escape_like(search.lower())}%"))
+    for condition, value in conditions:
+        args.append(value)
+        parts.append(condition.format(f"${len(args)}"))
+    return " AND ".join(parts), args
 
 
 def escape_like(text: str) -> str:
@@ -118,11 +150,11 @@ async def counts(q: Queryable, account_id: UUID, resources: Sequence[UUID] | Non
     )
 
 
-async def insert_order(tx: Tx, account_id: UUID, actor: dict[str, Any], locale: str, now: datetime) -> UUID:
+async def insert_order(tx: Tx, account_id: UUID, actor: Mapping[str, Any], locale: str, now: datetime) -> UUID:
     order_id: UUID = await tx.fetchval(
         "INSERT INTO orders (account_id, actor, locale, created_at) VALUES ($1, $2, $3, $4) RETURNING id",
         account_id,
-        actor,
+        dict(actor),
         locale,
         now,
     )
@@ -162,46 +194,17 @@ async def insert_ordered(
     return {row["name"]: row["id"] for row in rows}
 
 
-async def link_operations(tx: Tx, domain_ids: Sequence[UUID], operation_ids: Sequence[UUID]) -> None:
+async def link_registrations(tx: Tx, order_id: UUID) -> None:
+    """A new domain's row names the operation of its registration, which its first zone moves on."""
     await tx.execute(
-        """UPDATE domains SET operation_id = o.operation_id
-           FROM unnest($1::uuid[], $2::uuid[]) AS o (domain_id, operation_id) WHERE id = o.domain_id""",
-        list(domain_ids),
-        list(operation_ids),
+        """UPDATE domains d SET operation_id = i.operation_id
+           FROM order_items i WHERE i.order_id = $1 AND i.action = 'REGISTER' AND d.id = i.domain_id""",
+        order_id,
     )
 
 
 async def order(q: Queryable, account_id: UUID, order_id: UUID) -> Row | None:
     return await q.fetchrow("SELECT id, created_at FROM orders WHERE account_id = $1 AND id = $2", account_id, order_id)
-
-
-async def order_items(q: Queryable, account_id: UUID, order_id: UUID) -> list[Row]:
-    return await q.fetch(
-        f"SELECT {_DOMAIN} FROM domains WHERE account_id = $1 AND order_id = $2 ORDER BY name",  # noqa: S608
-        account_id,
-        order_id,
-    )
-
-
-async def mark_paid(tx: Tx, account_id: UUID, domain_ids: Sequence[UUID], now: datetime) -> list[Row]:
-    """Domains whose payment came; one already further on stays as it is."""
-    return await tx.fetch(
-        f"""UPDATE domains SET state = 'PENDING_REGISTRATION', state_since = $3
-            WHERE account_id = $1 AND id = ANY($2) AND state = 'PENDING_PAYMENT' RETURNING {_DOMAIN}""",  # noqa: S608
-        account_id,
-        list(domain_ids),
-        now,
-    )
-
-
-async def ended_orders(tx: Tx, account_id: UUID, domain_ids: Sequence[UUID]) -> list[Row]:
-    """Those of an account's ordered domains that have failed."""
-    return await tx.fetch(
-        f"""SELECT {_DOMAIN} FROM domains
-            WHERE account_id = $1 AND id = ANY($2) AND state = 'FAILED' AND order_id IS NOT NULL""",  # noqa: S608
-        account_id,
-        list(domain_ids),
-    )
 
 
 async def get(q: Queryable, domain_id: UUID) -> Row | None:
@@ -214,6 +217,44 @@ async def lock(tx: Tx, domain_id: UUID) -> Row:
     if row is None:
         raise LookupError(f"no domain {domain_id}")
     return row
+
+
+async def lock_owned(tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, domain_id: UUID) -> Row | None:
+    rows = await lock_many(tx, account_id, resources, [domain_id])
+    return rows[0] if rows else None
+
+
+async def lock_many(tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, ids: Sequence[UUID]) -> list[Row]:
+    return await tx.fetch(
+        f"SELECT {_DOMAIN} FROM domains WHERE {_OWNED} AND id = ANY($3) ORDER BY id FOR UPDATE",  # noqa: S608
+        account_id,
+        resources,
+        list(ids),
+    )
+
+
+async def lock_filtered(
+    tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, states: Sequence[str], search: str, limit: int
+) -> list[Row]:
+    """The live ones that a list with this filter shows."""
+    return await tx.fetch(
+        f"""SELECT {_DOMAIN} FROM domains
+            WHERE {_OWNED} AND {LIVE} AND (cardinality($3::text[]) = 0 OR state = ANY($3))
+              AND ($4 = '' OR (name || ' ' || unicode_name) LIKE '%' || $4 || '%')
+            ORDER BY id LIMIT {limit} FOR UPDATE""",  # noqa: S608
+        account_id,
+        resources,
+        list(states),
+        escape_like(search.lower()),
+    )
+
+
+async def keep_auto_renew(tx: Tx, ids: Sequence[UUID], auto_renew: bool) -> None:
+    await tx.execute("UPDATE domains SET auto_renew = $2 WHERE id = ANY($1)", list(ids), auto_renew)
+
+
+async def keep_nameservers(tx: Tx, domain_id: UUID, hosts: Sequence[str], glue: dict[str, list[str]]) -> None:
+    await tx.execute("UPDATE domains SET nameservers = $2, glue = $3 WHERE id = $1", domain_id, list(hosts), glue)
 
 
 async def mark_active(
@@ -230,50 +271,26 @@ async def mark_active(
     )
 
 
+async def mark_pending(tx: Tx, domain_id: UUID, state: str, now: datetime) -> None:
+    """Its payment has come: from PENDING_PAYMENT to the state in which the registry works on it."""
+    await tx.execute("UPDATE domains SET state = $2, state_since = $3 WHERE id = $1", domain_id, state, now)
+
+
 async def mark_failed(tx: Tx, domain_id: UUID, failure: str, now: datetime) -> None:
     await tx.execute(
         "UPDATE domains SET state = 'FAILED', state_since = $3, failure = $2 WHERE id = $1", domain_id, failure, now
     )
 
 
-async def fail_order(tx: Tx, account_id: UUID, order_id: UUID, failure: str, now: datetime) -> list[Row]:
-    """Ends an order's unpaid items."""
-    return await tx.fetch(
-        f"""UPDATE domains SET state = 'FAILED', state_since = $4, failure = $3
-            WHERE account_id = $1 AND order_id = $2 AND state = 'PENDING_PAYMENT' RETURNING {_DOMAIN}""",  # noqa: S608
-        account_id,
-        order_id,
-        failure,
-        now,
-    )
-
-
-async def complete_order(tx: Tx, order_id: UUID, now: datetime) -> Row | None:
-    """The order, when its last item has just ended; None while one is open or when it was completed before."""
-    await tx.fetchval("SELECT 1 FROM orders WHERE id = $1 FOR UPDATE", order_id)
-    return await tx.fetchrow(
-        """UPDATE orders SET completed_at = $2
-           WHERE id = $1 AND completed_at IS NULL AND NOT EXISTS (
-               SELECT FROM domains WHERE order_id = $1 AND state IN ('PENDING_PAYMENT', 'PENDING_REGISTRATION'))
-           RETURNING id, account_id, actor, locale""",
-        order_id,
-        now,
-    )
-
-
-async def order_locale(tx: Tx, order_id: UUID) -> str:
-    locale: str = await tx.fetchval("SELECT locale FROM orders WHERE id = $1", order_id)
-    return locale
-
-
 async def save_registrant(tx: Tx, account_id: UUID, data: dict[str, Any], at: datetime) -> None:
     """The latest data wins, whatever order the events come in."""
     await tx.execute(
-        """INSERT INTO registrants (account_id, name, company, email, phone, country, postal_code, city, street, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        """INSERT INTO registrants (account_id, name, company, email, phone, country, postal_code, city, street, locale,
+                                    updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
            ON CONFLICT (account_id) DO UPDATE SET (name, company, email, phone, country, postal_code, city, street,
-               updated_at) = (excluded.name, excluded.company, excluded.email, excluded.phone, excluded.country,
-               excluded.postal_code, excluded.city, excluded.street, excluded.updated_at)
+               locale, updated_at) = (excluded.name, excluded.company, excluded.email, excluded.phone, excluded.country,
+               excluded.postal_code, excluded.city, excluded.street, excluded.locale, excluded.updated_at)
            WHERE registrants.updated_at <= excluded.updated_at""",
         account_id,
         data["name"],
@@ -284,6 +301,7 @@ async def save_registrant(tx: Tx, account_id: UUID, data: dict[str, Any], at: da
         data["postal_code"],
         data["city"],
         data["street"],
+        data["locale"],
         at,
     )
 
@@ -293,9 +311,10 @@ async def registrant(q: Queryable, account_id: UUID) -> Row | None:
 
 
 async def stuck(q: Queryable, before: datetime) -> list[Row]:
-    """Domains that have waited for a registry since before this time."""
+    """Domains that have waited for a registry since before this time; a registrar may take days to let one go."""
     return await q.fetch(
         """SELECT id, name, state, state_since FROM domains
-           WHERE state IN ('PENDING_REGISTRATION', 'PENDING_TRANSFER') AND state_since < $1 LIMIT 100""",
+           WHERE state = 'PENDING_REGISTRATION' AND state_since < $1
+              OR state = 'PENDING_TRANSFER' AND state_since < $1 - interval '20 days' LIMIT 100""",
         before,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -183,18 +184,63 @@ async def _change(
             steps=["zone"],
             now=attempt.now,
         )
-        await zone_store.write_sets(
-            tx, zone["id"], [d.after for d in diff if d.after], [d.key for d in diff if d.after is None]
+        version = await _write(
+            tx, zone, kind, attempt.actor.ref_json(), attempt.note.strip(), diff, operation["id"], attempt.now
         )
-        kept = [_kept(one) for one in diff]
-        version = await zone_store.add_change(
-            tx, zone["id"], kind, attempt.actor.ref_json(), attempt.note.strip(), kept, operation["id"], attempt.now
-        )
-        await zones.schedule(tx, zone["id"], version)
         await _tell(tx, attempt, kind, zone, version, diff)
         moved = await zone_store.get(tx, zone["id"])
     assert moved is not None
     return Changed(moved, diff, operation["id"], [])
+
+
+async def _write(
+    tx: Tx,
+    zone: Row,
+    kind: str,
+    author: dict[str, Any],
+    note: str,
+    diff: Sequence[Difference],
+    operation_id: UUID,
+    now: datetime,
+) -> int:
+    """The zone's next version, its history, and the job that brings it to the nameservers and ends the operation."""
+    await zone_store.write_sets(
+        tx, zone["id"], [d.after for d in diff if d.after], [d.key for d in diff if d.after is None]
+    )
+    kept = [_kept(one) for one in diff]
+    version = await zone_store.add_change(tx, zone["id"], kind, author, note, kept, operation_id, now)
+    await zones.schedule(tx, zone["id"], version)
+    return version
+
+
+async def follow_delegation(
+    tx: Tx, domain: Row, hosts: Mapping[str, Sequence[str]], author: dict[str, Any], operation_id: UUID, now: datetime
+) -> bool:
+    """Makes the zone name the nameservers that its parent names, and know those that are inside it: addresses that the
+    zone has none for. The operation ends once they are served. False: it does so already, or there is no zone."""
+    zone = await zone_store.lock(tx, domain["account_id"], None, domain["id"])
+    if zone is None:
+        return False
+    apex = (f"{zone['name']}.", "NS")
+    types = {4: "A", 6: "AAAA"}
+    inside: dict[Key, list[str]] = {}
+    for host, addresses in hosts.items():
+        for address in addresses:
+            inside.setdefault((f"{host}.", types[ip_address(address).version]), []).append(address)
+    names = {apex[0], *(name for name, _ in inside)}
+    present = await zone_store.sets_around(tx, zone["id"], names, ())
+    old = present.get(apex)
+    told = tuple(f"{host}." for host in hosts)
+    diff = []
+    if old is None or set(old.records) != set(told):
+        new = RecordSet(*apex, records.DEFAULT_TTL, told) if old is None else replace(old, records=told)
+        diff.append(Difference(apex, old, new))
+    for key, found in sorted(inside.items()):
+        if key not in present and not {(key[0], "CNAME"), (key[0], "ALIAS")} & present.keys():
+            diff.append(Difference(key, None, RecordSet(*key, records.DEFAULT_TTL, tuple(found))))
+    if diff:
+        await _write(tx, zone, "EDIT", author, "", diff, operation_id, now)
+    return bool(diff)
 
 
 async def _compare(

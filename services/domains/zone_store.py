@@ -10,7 +10,8 @@ from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
 from services.domains.records import Key, RecordSet
 
-_ZONE = "id, account_id, domain_id, name, version, applied_version"
+_ZONE = """id, account_id, domain_id, name, version, applied_version, dnssec, dnssec_since, dnssec_until,
+           dnssec_operation_id, ds"""
 _OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR domain_id = ANY($2))"
 _SET = "name, type, ttl, records, comment"
 
@@ -22,6 +23,33 @@ async def lock(tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, domai
         account_id,
         resources,
         domain_id,
+    )
+
+
+async def lock_by_id(tx: Tx, zone_id: UUID) -> Row | None:
+    """For jobs, which act for the house."""
+    return await tx.fetchrow(f"SELECT {_ZONE} FROM zones WHERE id = $1 FOR UPDATE", zone_id)  # noqa: S608
+
+
+async def keep_dnssec(
+    tx: Tx,
+    zone_id: UUID,
+    state: str,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    operation_id: UUID | None = None,
+    ds: list[dict[str, Any]],
+) -> None:
+    await tx.execute(
+        """UPDATE zones SET dnssec = $2, dnssec_since = $3, dnssec_until = $4, dnssec_operation_id = $5, ds = $6
+           WHERE id = $1""",
+        zone_id,
+        state,
+        since,
+        until,
+        operation_id,
+        ds,
     )
 
 

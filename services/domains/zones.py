@@ -3,7 +3,8 @@
 import logging
 from uuid import UUID
 
-from services.chassis import jobs
+from services.chassis import audit, jobs
+from services.chassis.actor import system
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import RUNNING, SUCCEEDED, WAITING
 from services.domains import store, zone_store
@@ -41,6 +42,13 @@ async def create(tx: Tx, domain: Row) -> None:
         [f"{host}." for host in domain["nameservers"]],
     )
     await operations.step(tx, domain["operation_id"], "zone", RUNNING)
+    await audit.record(
+        tx,
+        system("domains", domain["account_id"]),
+        "zone.created",
+        subject=("Zone", domain["id"], domain["unicode_name"]),
+        after={"nameservers": list(domain["nameservers"])},
+    )
     await schedule(tx, zone_id, 1)
 
 

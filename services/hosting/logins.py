@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.chassis import audit
+from services.chassis.actor import system
 from services.chassis.db import Queryable, Tx
 from services.hosting import store
 
@@ -18,7 +20,14 @@ class PanelLogin:
 
 async def save(tx: Tx, login: PanelLogin) -> None:
     """Keeps the login of a service, replacing the one before."""
-    await store.save_login(tx, login.service_id, login.url, login.username, login.host)
+    service = await store.save_login(tx, login.service_id, login.url, login.username, login.host)
+    await audit.record(
+        tx,
+        system("hosting", service["account_id"]),
+        "hosting.login_saved",
+        subject=("HostingService", login.service_id, service["label"]),
+        after={"url": login.url, "username": login.username, "host": login.host},
+    )
 
 
 async def by_services(

@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
+from services.chassis import audit
+from services.chassis.actor import system
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.errors import NotFound
 from services.chassis.pages import Page
@@ -76,6 +78,13 @@ async def create(tx: Tx, new: NewService, now: datetime) -> UUID:
     )
     if service_id is None:
         raise PlanNotFound(f"no plan {new.plan_code}", field="plan_code")
+    await audit.record(
+        tx,
+        system("hosting", new.account_id),
+        "hosting.created",
+        subject=("HostingService", service_id, new.label),
+        after={"plan": new.plan_code, "state": new.state, "domain": new.domain, "next_due_on": new.next_due_on},
+    )
     return service_id
 
 

@@ -110,16 +110,21 @@ async def due_services(
     )
 
 
-async def save_login(tx: Tx, service_id: UUID, url: str, username: str, host: str) -> None:
-    await tx.execute(
-        """INSERT INTO panel_logins (service_id, url, username, host) VALUES ($1, $2, $3, $4)
-           ON CONFLICT (service_id) DO UPDATE
-           SET url = excluded.url, username = excluded.username, host = excluded.host""",
+async def save_login(tx: Tx, service_id: UUID, url: str, username: str, host: str) -> Row:
+    """The account and label of the service that it belongs to."""
+    row = await tx.fetchrow(
+        """WITH saved AS (
+               INSERT INTO panel_logins (service_id, url, username, host) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (service_id) DO UPDATE
+               SET url = excluded.url, username = excluded.username, host = excluded.host RETURNING service_id)
+           SELECT s.account_id, s.label FROM services s JOIN saved ON saved.service_id = s.id""",
         service_id,
         url,
         username,
         host,
     )
+    assert row is not None
+    return row
 
 
 async def logins(q: Queryable, account_id: UUID, resources: list[UUID] | None, ids: Sequence[UUID]) -> list[Row]:

@@ -12,7 +12,7 @@ from services.identity.app import App
 from services.identity.credentials import ActorTokens
 from services.identity.emails import Post
 from services.identity.events import CONSUMES
-from services.identity.jobs import JOBS, PERIODIC
+from services.identity.jobs import AT_ONCE, JOBS, PERIODIC
 from services.identity.mailer import SmtpMailer
 from services.identity.passwords import Hasher
 from services.identity.rpc import register
@@ -29,7 +29,7 @@ def main() -> None:
             hasher=Hasher(),
             tokens=ActorTokens(settings.actor_key),
             sealer=settings.sealer,
-            post=Post(settings.sealer, delivers=mailer is not None),
+            post=Post(settings.sealer, delivers=mailer is not None, public_url=settings.public_url),
             public_url=settings.public_url,
             relying_party=settings.relying_party,
             mailer=mailer,
@@ -43,6 +43,7 @@ def main() -> None:
         migrations=Path(__file__).parent / "migrations",
         consumes=CONSUMES,
         job_handlers=JOBS,
+        at_once=AT_ONCE,
         periodic=PERIODIC,
     )
 

@@ -12,9 +12,11 @@ from services.chassis import audit, idempotency
 from services.chassis.actor import Actor, Grant
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.errors import DomainError, Exhausted, Invalid, NotFound
-from services.identity import access, contact_store, credential_store, networks, secret, sessions
+from services.identity import access, contact_store, credential_store, networks, secret, sessions, store
 from services.identity.credential_store import Network
-from services.identity.people import Contact
+from services.identity.emails import Post
+from services.identity.letters import Letter
+from services.identity.people import Contact, User
 
 MOST = 100
 """Tokens of one contact that are not revoked."""
@@ -80,6 +82,7 @@ async def of_actor(db: Database, actor: Actor, now: datetime) -> list[Token]:
 
 async def create(
     db: Database,
+    post: Post,
     actor: Actor,
     request: Message,
     *,
@@ -120,6 +123,7 @@ async def create(
             tx, actor, contact.id, name.strip(), grants=grants, networks=bound, expires_at=expires_at
         )
         await idempotency.keep(tx, actor.account_id, key, {"token_id": str(made.id)})
+        await _tell(tx, post, contact.user, "api_token_created", made.id, name.strip(), actor.ip, now)
         return await _reload(tx, contact, made.id, now), made.secret
 
 
@@ -161,7 +165,7 @@ async def create_token(
     return NewToken(token_id, made)
 
 
-async def revoke(db: Database, actor: Actor, token_id: UUID, now: datetime) -> None:
+async def revoke(db: Database, post: Post, actor: Actor, token_id: UUID, now: datetime) -> None:
     """Ends a token of the user for good; TokenNotFound. Revoking it twice changes nothing."""
     user_id, _ = sessions.own(actor)
     async with db.transaction() as tx:
@@ -171,7 +175,22 @@ async def revoke(db: Database, actor: Actor, token_id: UUID, now: datetime) -> N
         if token["revoked"]:
             # The log of the token's account, whichever account the user acts in.
             there = replace(actor, account_id=token["account_id"], contact_id=token["contact_id"])
-            await audit.record(tx, there, "api_token.revoked", subject=("ApiToken", token_id, token["name"]))
+            before = {"grants": token["grants"], "expires_at": token["expires_at"]}
+            await audit.record(
+                tx, there, "api_token.revoked", subject=("ApiToken", token_id, token["name"]), before=before
+            )
+            user = User.of(await store.user(tx, user_id))
+            await _tell(tx, post, user, "api_token_revoked", token_id, token["name"], actor.ip, now)
+
+
+async def _tell(tx: Tx, post: Post, user: User, letter: str, token_id: UUID, name: str, ip: str, now: datetime) -> None:
+    values = {"name": name, "at": now, "ip": ip}
+    occasion = f"{letter}:{token_id}"
+    await post.write(
+        tx,
+        Letter(letter, occasion, "security", user.email, user.name, user.locale, values, user_id=user.id),
+        now,
+    )
 
 
 async def _contacts(q: Queryable, actor: Actor, contact_id: UUID | None, now: datetime) -> dict[UUID, Contact]:

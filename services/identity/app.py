@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 
 from services.chassis.db import Database
+from services.chassis.sealing import Sealer
 from services.identity.credentials import ActorTokens
 from services.identity.emails import Post
 from services.identity.mailer import Mailer
 from services.identity.passwords import Hasher
 from services.identity.relying_party import RelyingParty
-from services.identity.sealing import Sealer
 from services.identity.signing_keys import SigningKeys
 
 

@@ -7,14 +7,16 @@ from uuid import UUID
 from services.chassis.db import Queryable, Row, Tx
 from services.identity import access
 from services.identity.people import NOBODY, Contact, Invitation, Lock, User
+from services.identity.store import BOUNCING
 
-_CONTACT = """SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
+_CONTACT = f"""SELECT c.id, c.account_id, a.number AS account_number, a.name AS account_name, c.role, c.grants,
                      c.denied_fields, c.created_at, c.expires_at, c.revoked_at, c.user_id,
                      coalesce(u.email, i.email) AS email, coalesce(u.name, i.name) AS name,
                      coalesce(u.locale, i.locale) AS locale,
-                     i.sent_at, i.expires_at AS invitation_expires_at, i.outcome, a.locked_at, a.lock_reason
+                     i.sent_at, i.expires_at AS invitation_expires_at, i.outcome, a.locked_at, a.lock_reason,
+                     {BOUNCING}
               FROM contacts c JOIN accounts a ON a.id = c.account_id
-                   LEFT JOIN users u ON u.id = c.user_id LEFT JOIN invitations i ON i.contact_id = c.id"""
+                   LEFT JOIN users u ON u.id = c.user_id LEFT JOIN invitations i ON i.contact_id = c.id"""  # noqa: S608 - our own text
 
 
 async def add_contact(
@@ -155,19 +157,6 @@ async def set_default_account(tx: Tx, user_id: UUID, account_id: UUID) -> None:
     await tx.execute("UPDATE users SET default_account_id = $2 WHERE id = $1", user_id, account_id)
 
 
-async def addressee(q: Queryable, account_id: UUID, contact_id: UUID | None, now: datetime) -> Row | None:
-    """The user behind a contact of the account, or, when it is there no more, behind the first owner."""
-    return await q.fetchrow(
-        """SELECT u.id, u.email, u.name FROM contacts c JOIN users u ON u.id = c.user_id
-           WHERE c.account_id = $1 AND (c.id = $2 OR c.role = 'owner') AND c.revoked_at IS NULL
-             AND (c.expires_at IS NULL OR c.expires_at > $3)
-           ORDER BY c.id = $2 DESC NULLS LAST, c.created_at, c.id LIMIT 1""",
-        account_id,
-        contact_id,
-        now,
-    )
-
-
 def _contact(row: Row) -> Contact:
     invitation = None
     if row["sent_at"] is not None:
@@ -177,7 +166,13 @@ def _contact(row: Row) -> Contact:
         row["account_id"],
         row["account_number"],
         row["account_name"],
-        User(row["user_id"] or NOBODY, row["email"] or "", row["name"] or "", row["locale"] or "hu"),
+        User(
+            row["user_id"] or NOBODY,
+            row["email"] or "",
+            row["name"] or "",
+            row["locale"] or "hu",
+            row["email_bouncing"],
+        ),
         row["role"],
         access.load(row["grants"]),
         tuple(row["denied_fields"]),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
+from services.identity.store import BOUNCING
 
 Network = IPv4Network | IPv6Network
 
@@ -29,9 +30,9 @@ async def add_session(
 
 async def session(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
-        """SELECT s.id, s.created_at, s.expires_at, s.last_used_at, s.ended_at, s.confirmed_at, s.grants, s.contact_id,
-                  s.operator, u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason
-           FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",
+        f"""SELECT s.id, s.created_at, s.expires_at, s.last_used_at, s.ended_at, s.confirmed_at, s.grants, s.contact_id,
+                   s.operator, u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason, {BOUNCING}
+            FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.secret_hash = $1""",  # noqa: S608
         secret_hash,
     )
 
@@ -63,6 +64,21 @@ async def sessions_of_user(
         used_after,
         app_used_after,
     )
+
+
+async def note_device(tx: Tx, user_id: UUID, fingerprint: bytes, now: datetime) -> bool:
+    """Whether it is the first sign-in with it, and others with something else came before."""
+    new: bool = await tx.fetchval(
+        """WITH had AS (SELECT EXISTS (SELECT FROM devices WHERE user_id = $1) AS any),
+                noted AS (INSERT INTO devices (user_id, fingerprint, seen_at) VALUES ($1, $2, $3)
+                          ON CONFLICT (user_id, fingerprint) DO UPDATE SET seen_at = excluded.seen_at
+                          RETURNING xmax = 0 AS new)
+           SELECT had.any AND noted.new FROM had, noted""",
+        user_id,
+        fingerprint,
+        now,
+    )
+    return new
 
 
 async def has_session(q: Queryable, user_id: UUID, session_id: UUID) -> bool:
@@ -129,10 +145,10 @@ async def add_token(
 
 async def token(q: Queryable, secret_hash: bytes) -> Row | None:
     return await q.fetchrow(
-        """SELECT t.id, t.name AS token_name, t.grants, t.networks, t.expires_at, t.last_used_at, t.revoked_at, t.contact_id,
-                  u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason
-           FROM api_tokens t JOIN contacts c ON c.id = t.contact_id JOIN users u ON u.id = c.user_id
-           WHERE t.secret_hash = $1""",
+        f"""SELECT t.id, t.name AS token_name, t.grants, t.networks, t.expires_at, t.last_used_at, t.revoked_at, t.contact_id,
+                   u.id AS user_id, u.email, u.name, u.locale, u.locked_at, u.lock_reason, {BOUNCING}
+            FROM api_tokens t JOIN contacts c ON c.id = t.contact_id JOIN users u ON u.id = c.user_id
+            WHERE t.secret_hash = $1""",  # noqa: S608
         secret_hash,
     )
 
@@ -172,7 +188,7 @@ async def revoke_token(tx: Tx, user_id: UUID, token_id: UUID, now: datetime) -> 
     return await tx.fetchrow(
         """WITH done AS (UPDATE api_tokens SET revoked_at = $3 WHERE id = $2 AND revoked_at IS NULL
                          AND contact_id IN (SELECT id FROM contacts WHERE user_id = $1) RETURNING id)
-           SELECT t.name, t.contact_id, c.account_id, EXISTS (SELECT FROM done) AS revoked
+           SELECT t.name, t.grants, t.expires_at, t.contact_id, c.account_id, EXISTS (SELECT FROM done) AS revoked
            FROM api_tokens t JOIN contacts c ON c.id = t.contact_id WHERE t.id = $2 AND c.user_id = $1""",
         user_id,
         token_id,

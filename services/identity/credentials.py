@@ -108,7 +108,7 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
     used = found["last_used_at"]
     if used is None or now - used >= _NOTE_USE_EVERY:
         await credential_store.touch(db, table, found["id"], now)
-    user = User(found["user_id"], found["email"], found["name"], found["locale"])
+    user = User(found["user_id"], found["email"], found["name"], found["locale"], found["email_bouncing"])
     own = None if found["grants"] is None else access.load(found["grants"])
     name = found["token_name"] if kind == "token" else ""
     memberships = [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts]

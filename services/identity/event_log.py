@@ -17,9 +17,10 @@ from uuid import UUID
 from portico.common.v1 import common_pb2
 from services.chassis import times
 from services.chassis.actor import Actor, Scope
-from services.chassis.db import Database, Row, Tx, like
+from services.chassis.db import Database, Row, Tx
 from services.chassis.pages import Page
 from services.identity import log_store
+from services.identity.log_store import Filter
 
 GENESIS = bytes(32)
 _BATCH = 1_000
@@ -86,9 +87,9 @@ async def _verify(tx: Tx, account_id: UUID) -> Verdict:
     return Verdict(expected - 1)
 
 
-async def page(db: Database, actor: Actor, scope: Scope, *, action: str, search: str, page: Page) -> list[Row]:
-    """The account's newest events whose action and whose actor or object contain these; one row more than the page."""
-    return await log_store.page(db, actor.account_id, scope.resources, like(action), like(search), page)
+async def page(db: Database, actor: Actor, scope: Scope, wanted: Filter, page: Page) -> list[Row]:
+    """The account's newest events that pass the filter; one row more than the page."""
+    return await log_store.page(db, actor.account_id, scope.resources, wanted, page)
 
 
 def chained(before: bytes, values: Sequence[object]) -> bytes:

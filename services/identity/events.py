@@ -1,60 +1,26 @@
 """What identity hears from the others, and from itself."""
 
-import logging
-from uuid import UUID
-
+from portico.billing.v1 import events_pb2 as billing
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import events_pb2
-from services.chassis import times
+from portico.domains.v1 import events_pb2 as domains
+from portico.hosting.v1 import events_pb2 as hosting
+from portico.tickets.v1 import events_pb2 as tickets
 from services.chassis.consume import Meta, on
 from services.chassis.db import Tx
-from services.identity import contact_store, event_log
+from services.identity import announcements, event_log
 from services.identity.app import App
-from services.identity.letters import Letter
-
-log = logging.getLogger(__name__)
-#: Reasons for which an order ends before it is paid.
-_ENDED_UNPAID = frozenset({"PRICE_MISSING"})
 
 
 async def audit_recorded(tx: Tx, event: common_pb2.AuditRecorded, meta: Meta, app: App) -> None:
     await event_log.append(tx, meta.id, event)
 
 
-async def order_completed(tx: Tx, event: events_pb2.OrderCompleted, meta: Meta, app: App) -> None:
-    """One mail to the contact who ordered, or else to the owner."""
-    account_id = UUID(event.account_id)
-    contact_id = UUID(event.actor.contact_id) if event.actor.contact_id else None
-    user = await contact_store.addressee(tx, account_id, contact_id, meta.occurred_at)
-    if user is None or not event.outcomes:
-        log.warning("nobody to tell of an order", extra={"order": event.order_id, "account": event.account_id})
-        return
-    outcomes = [
-        {
-            "name": outcome.unicode_name or outcome.name,
-            "registered": outcome.registered,
-            "expires_at": times.from_pb(outcome.expires_at) if outcome.HasField("expires_at") else None,
-            "reason": outcome.reason,
-            "unpaid": outcome.reason in _ENDED_UNPAID,
-        }
-        for outcome in event.outcomes
-    ]
-    letter = Letter(
-        "order_completed",
-        f"order_completed:{event.order_id}",
-        "domain",
-        user["email"],
-        user["name"],
-        event.locale,
-        {"outcomes": outcomes},
-        user_id=user["id"],
-        account_id=account_id,
-        resources=[UUID(outcome.domain_id) for outcome in event.outcomes],
-    )
-    await app.post.write(tx, letter, meta.occurred_at)
-
-
 CONSUMES = {
     "common.audit_recorded": on(common_pb2.AuditRecorded, audit_recorded),
-    "domains.order_completed": on(events_pb2.OrderCompleted, order_completed),
+    "billing.proforma_issued": on(billing.ProformaIssued, announcements.proforma_issued),
+    "billing.invoice_paid": on(billing.InvoicePaid, announcements.invoice_paid),
+    "billing.invoice_credited": on(billing.InvoiceCredited, announcements.invoice_credited),
+    "domains.order_completed": on(domains.OrderCompleted, announcements.order_completed),
+    "hosting.service_extended": on(hosting.ServiceExtended, announcements.service_extended),
+    "tickets.ticket_opened": on(tickets.TicketOpened, announcements.ticket_opened),
 }

@@ -1,17 +1,25 @@
 """What e-mails say: a template a letter and language, templates/LOCALE/NAME.txt.
 
 A template's first line is the subject; the body follows after an empty line, without greeting and closing, which are
-the same everywhere. `{{ secret }}` stands for what only the recipient may read, such as a link with a token.
+the same everywhere. `{{ secret }}` stands for what only the recipient may read, such as a link with a token. The HTML beside
+the text is made from it (templates/layout.html): paragraphs, lists of lines that begin with "- ", links, and, after "-- ",
+the small print.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from datetime import date as day
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import jinja2
+from markupsafe import Markup, escape
 
+from portico.common.v1 import common_pb2
+from services.chassis import money
 from services.chassis.db import Row
 
 SECRET = "⟦secret⟧"  # noqa: S105 - where the secret goes
@@ -22,6 +30,11 @@ _FRAMES = {
     "hu": ("Kedves {}!", "Üdvözlettel:\nPortico"),
     "en": ("Dear {},", "Regards,\nPortico"),
 }
+_SMALL_PRINT = {
+    "hu": ("Fiók: {}", "Ön dönti el, miről kap e-mailt: {}"),
+    "en": ("Account: {}", "You choose what you get e-mail about: {}"),
+}
+_LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 _MONTHS = (
     "January",
     "February",
@@ -43,7 +56,8 @@ class Letter:
     """One e-mail to be written; `occasion` is what it tells of, once: "order_completed:<order id>".
 
     `account_id` None: it is about the user itself and in no account's list. `resources` are the objects that it names.
-    `secret` fills the template's `{{ secret }}` in the mail that is sent, and is kept nowhere afterwards.
+    `secret` fills the template's `{{ secret }}` in the mail that is sent, and is kept nowhere afterwards. `account` is what
+    people call the account that it is about: "Minta Kft. (P-10001)".
     """
 
     name: str
@@ -57,12 +71,14 @@ class Letter:
     account_id: UUID | None = None
     resources: Sequence[UUID] = ()
     secret: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     subject: str
     body: str
+    locale: str
 
 
 def security(name: str, user: Row, now: datetime, values: Mapping[str, object], secret: str = "") -> Letter:
@@ -80,16 +96,54 @@ def security(name: str, user: Row, now: datetime, values: Mapping[str, object], 
     )
 
 
-def render(letter: Letter) -> Text:
-    """The letter in its reader's language (Hungarian where it is neither); SECRET stands where its secret goes."""
+def render(letter: Letter, settings_url: str = "") -> Text:
+    """The letter in its reader's language (Hungarian where it is neither); SECRET stands where its secret goes.
+
+    `settings_url` is where its category can be switched off, empty where it cannot.
+    """
     locale = letter.locale if letter.locale in LOCALES else "hu"
     template = _ENVIRONMENTS[locale].get_template(f"{locale}/{letter.name}.txt")
     subject, _, body = template.render(secret=SECRET, locale=locale, **letter.values).partition("\n")
     greeting, closing = _FRAMES[locale]
-    return Text(subject.strip(), f"{greeting.format(letter.recipient_name)}\n\n{body.strip()}\n\n{closing}\n")
+    parts = [greeting.format(letter.recipient_name), body.strip(), closing]
+    given = zip(_SMALL_PRINT[locale], (letter.account, settings_url), strict=True)
+    if small := [text.format(value) for text, value in given if value]:
+        parts.append("\n".join(["-- ", *small]))
+    return Text(" ".join(subject.split()), "\n\n".join(parts) + "\n", locale)
 
 
-def date(locale: str, at: datetime) -> str:
+def as_html(subject: str, body: str, locale: str) -> str:
+    """The same words for readers that show HTML."""
+    text, _, small_print = body.rstrip().partition("\n\n-- \n")
+    layout = _LAYOUTS.get_template("layout.html")
+    return layout.render(subject=subject, blocks=_blocks(text), small_print=_lines(small_print), locale=locale)
+
+
+def _blocks(text: str) -> list[dict[str, Any]]:
+    """Paragraphs and lists: {"items": None or the list's, "text": the paragraph's}, escaped, with links."""
+    blocks: list[dict[str, Any]] = []
+    for part in re.split(r"\n\s*\n", text.strip()):
+        lines = part.split("\n")
+        if all(line.startswith("- ") for line in lines):
+            blocks.append({"items": [_linked(line[2:]) for line in lines], "text": ""})
+        else:
+            blocks.append({"items": None, "text": _lines(part)})
+    return blocks
+
+
+def _lines(text: str) -> Markup:
+    return Markup("<br>").join(_linked(line) for line in text.split("\n") if line)
+
+
+def _linked(line: str) -> Markup:
+    made, at = Markup(), 0
+    for link in _LINK.finditer(line):
+        made += escape(line[at : link.start()]) + Markup('<a href="{0}">{0}</a>').format(link[0])
+        at = link.end()
+    return made + escape(line[at:])
+
+
+def date(locale: str, at: day) -> str:
     """A day as people write it: "2027. 11. 23." or "23 November 2027"."""
     if locale == "hu":
         return f"{at.year}. {at.month:02}. {at.day:02}."
@@ -112,7 +166,14 @@ def _make(locale: str) -> jinja2.Environment:
     )
     made.filters["date"] = lambda at: date(locale, at)
     made.filters["moment"] = lambda at: moment(locale, at)
+    made.filters["money"] = lambda amount: money.written(amount.minor, amount.currency, locale)
+    made.filters["reversed"] = lambda amount: common_pb2.Money(minor=-amount.minor, currency=amount.currency)
     return made
 
 
 _ENVIRONMENTS = {locale: _make(locale) for locale in LOCALES}
+_LAYOUTS = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+)

@@ -52,7 +52,7 @@ async def complete(
         if await proofs.accept(app, tx, user, proof, ip, now, pending_sign_in_id=pending["id"]):
             await factor_store.end_pending_sign_in(tx, secret.digest(pending_secret))
             way = f"password, {proof.kind}"
-            made = await sessions.open_session(tx, user, way, ip=ip, user_agent=user_agent, now=now)
+            made = await sessions.open_session(tx, app.post, user, way, ip=ip, user_agent=user_agent, now=now)
         else:
             await sessions.tell_accounts(
                 tx,
@@ -91,7 +91,7 @@ async def complete_passkey(app: App, assertion: str, *, ip: str, user_agent: str
         if user is None:
             raise PasskeyRefused("nobody has this passkey")
         if await security_keys.accept(tx, app.relying_party, user["id"], read, now):
-            made = await sessions.open_session(tx, user, "passkey", ip=ip, user_agent=user_agent, now=now)
+            made = await sessions.open_session(tx, app.post, user, "passkey", ip=ip, user_agent=user_agent, now=now)
         else:
             await sessions.tell_accounts(
                 tx, user["id"], user["email"], None, ip, now, "user.sign_in_failed", after={"with": "passkey"}

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.chassis.actor import Grant
+from services.chassis.db import Row
 from services.identity import access
 
 NOBODY = UUID(int=0)
@@ -14,12 +15,18 @@ NOBODY = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A login identity; `locale` is "hu" or "en"."""
+    """A login identity; `locale` is "hu" or "en". `email_bouncing`: mail to its address came back, and none was taken since."""
 
     id: UUID
     email: str
     name: str
     locale: str
+    email_bouncing: bool = False
+
+    @classmethod
+    def of(cls, row: Row) -> "User":
+        """From a row of users."""
+        return cls(row["id"], row["email"], row["name"], row["locale"])
 
 
 @dataclass(frozen=True, slots=True)

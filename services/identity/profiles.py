@@ -8,7 +8,7 @@ from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 from stdnum.hu import anum
 
-from services.chassis import money
+from services.chassis import formats, money
 from services.chassis.errors import Invalid
 from services.identity.people import Profile
 
@@ -25,56 +25,13 @@ LOCKED_ONCE_SET: Mapping[str, str] = {
 _OPTIONAL = frozenset({"tax_number", "eu_vat_id", "phone"})
 """Those that may be emptied. Invoices and registries need the others."""
 
-_COUNTRY = re.compile(
-    r"A[DEFGILMOQRSTUWXZ]|B[ABDEFGHIJLMNOQRSTVWYZ]|C[ACDFGHIKLMNORUVWXYZ]|D[EJKMOZ]|E[CEGHRST]|F[IJKMOR]|"
-    r"G[ABDEFGHILMNPQRSTUWY]|H[KMNRTU]|I[DELMNOQRST]|J[EMOP]|K[EGHIMNPRWYZ]|L[ABCIKRSTUVY]|"
-    r"M[ACDEFGHKLMNOPQRSTUVWXYZ]|N[ACEFGILOPRUZ]|O[M]|P[AEFGHKLMNRSTWY]|Q[A]|R[EOSUW]|S[ABCDEGHIJKLMNORSTVXYZ]|"
-    r"T[CDFGHJKLMNORTVWZ]|U[AGMSYZ]|V[ACEGINU]|W[FS]|Y[ET]|Z[AMW]"
-)
-"""ISO 3166-1 alpha-2."""
 _EU = frozenset(state.upper() for state in vat.MEMBER_STATES - {"gr", "xi"}) | {"EL"}
 """The member states as VAT ids begin: Greece is EL."""
-_POSTAL_CODES: Mapping[str, str] = {
-    "HU": r"[1-9]\d{3}",
-    "AT": r"[1-9]\d{3}",
-    "BE": r"[1-9]\d{3}",
-    "BG": r"[1-9]\d{3}",
-    "CY": r"\d{4}",
-    "CZ": r"\d{3} ?\d{2}",
-    "DE": r"\d{5}",
-    "DK": r"\d{4}",
-    "EE": r"\d{5}",
-    "ES": r"\d{5}",
-    "FI": r"\d{5}",
-    "FR": r"\d{5}",
-    "GR": r"\d{3} ?\d{2}",
-    "HR": r"\d{5}",
-    "IE": r"[A-Z]\d[\dW] ?[A-Z\d]{4}",
-    "IT": r"\d{5}",
-    "LT": r"(LT-)?\d{5}",
-    "LU": r"(L-)?\d{4}",
-    "LV": r"(LV-)?\d{4}",
-    "MT": r"[A-Z]{3} ?\d{4}",
-    "NL": r"[1-9]\d{3} ?[A-Z]{2}",
-    "PL": r"\d{2}-\d{3}",
-    "PT": r"\d{4}-\d{3}",
-    "RO": r"\d{6}",
-    "SE": r"\d{3} ?\d{2}",
-    "SI": r"\d{4}",
-    "SK": r"\d{3} ?\d{2}",
-}
-_POSTAL_CODE_ELSEWHERE = r"[A-Z0-9]([A-Z0-9 -]{0,13}[A-Z0-9])?"
 # County codes of the tax authority's offices: 02-20 and 22-44; 51 is that of the largest taxpayers.
 _HU_TAX_NUMBER = re.compile(r"(\d{8})-?([1-5])-?(0[2-9]|1\d|20|2[2-9]|3\d|4[0-4]|51)", re.ASCII)
 _GROUP_MEMBER = "4"
 """The VAT code of a group's member, whose EU VAT id is the group's."""
 _TAX_NUMBER_ELSEWHERE = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{2,28}[A-Z0-9]", re.ASCII | re.IGNORECASE)
-# RFC 5733's e164 type: country code, a dot, the number.
-_PHONE = re.compile(r"\+([1-9]\d{0,2})\.(\d{4,14})", re.ASCII)
-_EMAIL = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])"
-)
 
 
 class FieldUnknown(Invalid):
@@ -164,8 +121,7 @@ def normal(profile: Profile, given: Collection[str] = FIELDS) -> Profile:
 def email(value: str, field: str = "email") -> str:
     """An address that mail can be sent to, without the spaces around it; EmailInvalid."""
     address = value.strip()
-    local, _, _ = address.rpartition("@")
-    if len(address) > 254 or len(local) > 64 or not _EMAIL.fullmatch(address):
+    if not formats.is_email(address):
         raise EmailInvalid(f"{value!r} is no e-mail address", field=field, value=value[:100])
     return address
 
@@ -195,7 +151,7 @@ def _text(value: str, _profile: Profile) -> str:
 
 
 def _country(value: str, _profile: Profile) -> str:
-    if not _COUNTRY.fullmatch(value.upper()):
+    if not formats.is_country(value.upper()):
         raise CountryUnknown(f"{value!r} is no country of ISO 3166", field="country", value=value)
     return value.upper()
 
@@ -207,19 +163,15 @@ def _email(value: str, _profile: Profile) -> str:
 def _phone(value: str, _profile: Profile) -> str:
     if not value:
         return ""
-    compact = re.sub(r"[ ()/-]", "", value)
-    # As a Hungarian writes it: 06 52 555 0101, +36 52 555 0101.
-    compact = re.sub(r"^(\+36|0036|06)(?=\d)", "+36.", compact)
-    match = _PHONE.fullmatch(compact)
-    length = len(match[1] + match[2]) if match else 0
-    if match is None or length > 15 or (match[1] == "36" and length not in {10, 11}):
+    found = formats.phone(value)
+    if found is None:
         raise PhoneInvalid(f"{value!r} is no telephone number", field="phone", value=value)
-    return compact
+    return found
 
 
 def _postal_code(value: str, profile: Profile) -> str:
     code = value.upper()
-    if code and not re.fullmatch(_POSTAL_CODES.get(profile.country, _POSTAL_CODE_ELSEWHERE), code, re.ASCII):
+    if code and not formats.is_postal_code(code, profile.country):
         raise PostalCodeInvalid(f"no postal code of {profile.country}", field="postal_code", country=profile.country)
     return code
 

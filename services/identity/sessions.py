@@ -12,8 +12,10 @@ from services.chassis import audit
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row, Tx
 from services.chassis.errors import DomainError, NotFound, Unauthenticated
-from services.identity import contact_store, credential_store, factor_store, secret, store, throttle, users
+from services.identity import contact_store, credential_store, devices, factor_store, secret, store, throttle, users
+from services.identity.emails import Post
 from services.identity.passwords import Hasher
+from services.identity.people import User
 
 log = logging.getLogger(__name__)
 #: A session ends this long after it began, whatever is done with it.
@@ -62,7 +64,7 @@ class NewPendingSignIn:
 
 
 async def sign_in(
-    db: Database, hasher: Hasher, email: str, password: str, *, ip: str, user_agent: str, now: datetime
+    db: Database, hasher: Hasher, post: Post, email: str, password: str, *, ip: str, user_agent: str, now: datetime
 ) -> NewSession | NewPendingSignIn:
     """Opens a session, or begins a pending sign-in when the user has a second factor; SignInFailed, UserLocked, or
     SignInThrottled before the password is even looked at."""
@@ -89,15 +91,20 @@ async def sign_in(
                 tx, secret.digest(pending.secret), user["id"], PENDING_TRIES, pending.expires_at
             )
             return pending
-        return await open_session(tx, user, "password", ip=ip, user_agent=user_agent, now=now)
+        return await open_session(tx, post, user, "password", ip=ip, user_agent=user_agent, now=now)
 
 
-async def open_session(tx: Tx, user: Row, way: str, *, ip: str, user_agent: str, now: datetime) -> NewSession:
+async def open_session(
+    tx: Tx, post: Post, user: Row, way: str, *, ip: str, user_agent: str, now: datetime
+) -> NewSession:
     """A session for somebody who has proven to be this user; `way` tells the log how: "password", "password, totp".
     UserLocked."""
     users.check_lock(await store.lock_of_user(tx, user["id"]))
     made = NewSession(secret.make(secret.SESSION), now + LIFE)
-    await credential_store.add_session(tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at)
+    session_id = await credential_store.add_session(
+        tx, secret.digest(made.secret), user["id"], ip, user_agent, now, made.expires_at
+    )
+    await devices.tell_if_new(tx, post, User.of(user), session_id, ip=ip, user_agent=user_agent, now=now)
     await tell_accounts(tx, user["id"], user["email"], user, ip, now, "user.signed_in", after={"with": way})
     return made
 

@@ -7,8 +7,8 @@ from joserfc.jwk import OKPKey
 
 from services.chassis.config import ConfigError, Env
 from services.chassis.run import ServiceSettings
+from services.chassis.sealing import Sealer
 from services.identity.relying_party import RelyingParty
-from services.identity.sealing import Sealer
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from joserfc.jwk import KeySet, RSAKey
 from services.chassis import audit, idempotency
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Queryable, Row, Tx
+from services.chassis.sealing import Sealer
 from services.identity import oauth_store
-from services.identity.sealing import Sealer
 
 ALGORITHM = "RS256"
 """What every OpenID Connect client has to know (OpenID Connect Core, 15.1)."""

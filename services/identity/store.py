@@ -1,12 +1,13 @@
-"""All SQL of users, guesses and e-mails. That of accounts, contacts, invitations, sessions and tokens, passwords' links and
+"""All SQL of users and guesses. That of accounts, contacts, invitations, sessions and tokens, passwords' links, e-mails and
 the event log stands in the files named after them."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
-from services.chassis.pages import Page
-from services.identity.letters import Letter, Text
+
+#: Of a user `u`: whether mail to its address comes back.
+BOUNCING = "EXISTS (SELECT FROM bouncing_addresses b WHERE b.address = u.email) AS email_bouncing"
 
 # -- users
 
@@ -100,65 +101,9 @@ async def forget_guesses(q: Queryable, key: str) -> None:
 # -- housekeeping
 
 
-async def purge(q: Queryable, now: datetime, sessions_before: datetime) -> None:
-    """Forgets guesses that no longer count, sessions long over and reset links that have run out."""
+async def purge(q: Queryable, now: datetime, sessions_before: datetime, devices_before: datetime) -> None:
+    """Forgets guesses that no longer count, sessions long over, devices long unused and reset links that have run out."""
     await q.execute("DELETE FROM guesses WHERE whole_at < $1", now)
     await q.execute("DELETE FROM sessions WHERE expires_at < $1", sessions_before)
+    await q.execute("DELETE FROM devices WHERE seen_at < $1", devices_before)
     await q.execute("DELETE FROM password_resets WHERE expires_at < $1", now)
-
-
-# -- e-mails
-
-
-async def add_email(tx: Tx, letter: Letter, text: Text, sealed_secret: bytes | None, now: datetime) -> UUID | None:
-    """None when there is a mail on this occasion already."""
-    added: UUID | None = await tx.fetchval(
-        """INSERT INTO emails (account_id, user_id, occasion, recipient, category, subject, body, sealed_secret, resources,
-                               created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (occasion) DO NOTHING RETURNING id""",
-        letter.account_id,
-        letter.user_id,
-        letter.occasion,
-        letter.recipient,
-        letter.category,
-        text.subject,
-        text.body,
-        sealed_secret,
-        list(letter.resources),
-        now,
-    )
-    return added
-
-
-async def email(q: Queryable, email_id: UUID) -> Row | None:
-    return await q.fetchrow("SELECT * FROM emails WHERE id = $1", email_id)
-
-
-async def settle_email(tx: Tx, email_id: UUID, state: str, error: str, sent_at: datetime | None) -> Row | None:
-    """None when it is settled already."""
-    return await tx.fetchrow(
-        """UPDATE emails SET state = $2, error = $3, sent_at = $4, sealed_secret = NULL WHERE id = $1 AND state = 'queued'
-           RETURNING account_id""",
-        email_id,
-        state,
-        error,
-        sent_at,
-    )
-
-
-async def waiting_emails(q: Queryable, since: datetime) -> list[UUID]:
-    rows = await q.fetch("SELECT id FROM emails WHERE state = 'queued' AND created_at >= $1", since)
-    return [row["id"] for row in rows]
-
-
-async def email_page(q: Queryable, account_id: UUID, resources: list[UUID] | None, page: Page) -> list[Row]:
-    after, order = page.sql([("created_at", "timestamptz"), ("id", "uuid")], 4, descending=True)
-    return await q.fetch(
-        f"""SELECT id, created_at, sent_at, recipient, subject, body, state, category FROM emails
-            WHERE account_id = $1 AND ($2::uuid[] IS NULL OR (resources <> '{{}}' AND resources <@ $2)) AND {after}
-            ORDER BY {order} LIMIT $3""",  # noqa: S608 - the chassis' text
-        account_id,
-        resources,
-        page.limit,
-        *page.args,
-    )

@@ -12,10 +12,10 @@ import segno
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Tx
 from services.chassis.errors import Invalid
+from services.chassis.sealing import Sealer
 from services.identity import factor_store, factors, sessions
 from services.identity.emails import Post
 from services.identity.factors import Added
-from services.identity.sealing import Sealer
 
 ISSUER = "Portico"
 KIND = "totp"

@@ -49,7 +49,9 @@ def kind_from_pb(kind: int) -> str:
 
 
 def user_to_pb(user: User) -> pb.User:
-    return pb.User(id=str(user.id), email=user.email, name=user.name, locale=user.locale)
+    return pb.User(
+        id=str(user.id), email=user.email, name=user.name, locale=user.locale, email_bouncing=user.email_bouncing
+    )
 
 
 def contact_to_pb(contact: Contact, grants: Iterable[Grant], now: datetime) -> pb.Contact:

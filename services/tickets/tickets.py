@@ -50,7 +50,12 @@ async def open_ticket(
         subject=("Ticket", ticket_id, f"{row['number']} {row['subject']}"),
         after={"state": state, "department": department},
     )
-    event = events_pb2.TicketOpened(ticket=to_pb(row), account_id=str(actor.account_id), occurred_at=times.to_pb(now))
+    event = events_pb2.TicketOpened(
+        ticket=to_pb(row),
+        account_id=str(actor.account_id),
+        occurred_at=times.to_pb(now),
+        order_id=str(order_id or ""),
+    )
     await outbox.add(tx, event, account_id=actor.account_id, aggregate=ticket_id)
     return ticket_id
 

@@ -61,7 +61,10 @@ async def test_paying_a_proforma_issues_the_final_invoice_and_tells_of_it_once(b
     (event,) = await billing.told(events_pb2.InvoicePaid, account)
     assert event.invoice == final
     assert (event.proforma_id, event.order_id, event.actor.kind) == (str(proforma.id), str(order), "user")
-    (audit,) = await billing.told(common_pb2.AuditRecorded, account)
+    recorded = {e.action: e for e in await billing.told(common_pb2.AuditRecorded, account)}
+    assert set(recorded) == {"credit.topped_up", "invoice.paid", "invoice.issued"}
+    assert (recorded["invoice.issued"].actor.kind, recorded["invoice.issued"].subject_label) == ("system", final.number)
+    audit = recorded["invoice.paid"]
     assert (audit.action, audit.subject_label, audit.actor.label) == (
         "invoice.paid",
         proforma.number,

@@ -68,3 +68,18 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
 def test_currency_not_sold_in_is_refused() -> None:
     with pytest.raises(ValueError, match="XAU"):
         money.exponent("XAU")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "hungarian", "english"),
+    [
+        (12990, "HUF", "12 990 Ft", "HUF 12,990"),
+        (1290, "EUR", "12,90 €", "€12.90"),
+        (-123456789, "USD", "-1 234 567,89 $", "-$1,234,567.89"),
+        (0, "HUF", "0 Ft", "HUF 0"),
+    ],
+)
+def test_an_amount_is_written_as_its_reader_writes_it(minor: int, currency: str, hungarian: str, english: str) -> None:
+    assert money.written(minor, currency, "hu").replace("\u00a0", " ") == hungarian
+    assert money.written(minor, currency, "en").replace("\u00a0", " ") == english
+    assert " " not in money.written(minor, currency, "hu")  # it does not break

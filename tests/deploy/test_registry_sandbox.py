@@ -153,6 +153,85 @@ async def test_an_independent_client_restores_what_it_deleted(sandbox: Sandbox, 
     await asyncio.to_thread(story)
 
 
+async def test_an_independent_client_delegates_with_glue_and_signs(
+    sandbox: Sandbox, log_in: Callable[[str], Any]
+) -> None:
+    sandbox.seed("glued.com", auth="Glued-code-1", nameservers=["ns1.hosting.test"])
+    sandbox.seed("foreign.com", registrar="other")
+    ds = [{"key_tag": tag, "alg": 13, "digest_type": 2, "digest": f"{tag:02x}" * 32} for tag in (1, 2)]
+
+    def story() -> None:
+        client = log_in("portico")
+        assert refused(lambda: client.host.create("ns1.glued.com")) == 2003
+        assert refused(lambda: client.host.create("ns1.foreign.com", ["192.0.2.1"])) == 2201
+        assert refused(lambda: client.host.create("ns1.elsewhere.test", ["192.0.2.1"])) == 2306
+        assert client.host.create("ns1.glued.com", ["192.0.2.1", "2001:db8::1"]).code() == 1000
+        assert refused(lambda: client.host.create("ns1.glued.com", ["192.0.2.1"])) == 2302
+        client.host.update("ns1.glued.com", add_addresses=["192.0.2.2"], rem_addresses=["192.0.2.1"])
+        shown = [one["ip"] for one in client.host.info("ns1.glued.com").host_addresses()]
+        assert sorted(shown) == ["192.0.2.2", "2001:db8::1"]
+        client.domain.update("glued.com", add={"ns": ["ns1.glued.com"]}, rem={"ns": ["ns1.hosting.test"]})
+        info = client.domain.info("glued.com")
+        assert (info.nameservers(), info.subordinate_hosts()) == (["ns1.glued.com"], ["ns1.glued.com"])
+        assert refused(lambda: client.host.delete("ns1.glued.com")) == 2305
+        client.domain.update("glued.com", sec_dns={"add": {"ds_data": ds}})
+        assert len(client.domain.info("glued.com").ds_records()) == 2
+        assert refused(lambda: client.domain.update("glued.com", sec_dns={"add": {"ds_data": ds[:1]}})) == 2306
+        client.domain.update("glued.com", sec_dns={"rem": {"ds_data": ds[:1]}})
+        assert [one["keyTag"] for one in client.domain.info("glued.com").ds_records()] == [2]
+
+    await asyncio.to_thread(story)
+
+
+async def test_a_contact_that_its_holder_has_to_confirm_is_pending_until_then(
+    sandbox: Sandbox, log_in: Callable[[str], Any]
+) -> None:
+    def story() -> None:
+        client = log_in("portico")
+        sandbox.fault("pending", command="contact:create", name="HOLDER-1")
+        contact(client, "HOLDER-1")
+        assert "pendingCreate" in client.contact.info("HOLDER-1").statuses()
+        assert refused(lambda: client.contact.update("HOLDER-1", chg={"email": "new@example.com"})) == 2304
+        sandbox.control("POST", "/pending-contacts/HOLDER-1/complete")
+        assert client.contact.info("HOLDER-1").statuses() == ["ok"]
+        for approve, email in ((False, "jane@example.com"), (True, "new@example.com")):
+            sandbox.fault("pending", command="contact:update", name="HOLDER-1")
+            assert client.contact.update("HOLDER-1", chg={"email": "new@example.com"}).code() == 1001
+            assert client.contact.info("HOLDER-1").email() == "jane@example.com"
+            sandbox.control("POST", "/pending-contacts/HOLDER-1/complete", {"approve": approve})
+            assert client.contact.info("HOLDER-1").email() == email
+        told: list[Any] = []
+        assert client.poll.drain(told.append) == 3
+        with pytest.raises(httpx.HTTPStatusError, match="404"):
+            sandbox.control("POST", "/pending-contacts/HOLDER-1/complete")
+        sandbox.fault("pending", command="contact:create", name="HOLDER-2")
+        contact(client, "HOLDER-2")
+        sandbox.control("POST", "/pending-contacts/HOLDER-2/complete", {"approve": False})
+        assert refused(lambda: client.contact.info("HOLDER-2")) == 2303
+        client.poll.drain(told.append)
+
+    await asyncio.to_thread(story)
+
+
+async def test_a_zone_that_mails_codes_mails_each_new_one_to_the_holder(
+    sandbox: Sandbox, log_in: Callable[[str], Any]
+) -> None:
+    sandbox.seed("mailed.hu", auth="First-code-1")
+    sandbox.seed("shown.com", auth="First-code-1")
+
+    def story() -> None:
+        client = log_in("portico")
+        for name in ("mailed.hu", "shown.com"):
+            client.domain.update(name, chg={"auth_info": "Second-code-1"})
+            assert client.domain.info(name).auth_info() == "Second-code-1"
+        client.domain.update("mailed.hu", add={"statuses": ["clientHold"]})
+
+    await asyncio.to_thread(story)
+    [email] = sandbox.control("GET", "/emails/mailed.hu")
+    assert (email["recipient"], email["code"]) == ("contact@example.com", "Second-code-1")
+    assert sandbox.control("GET", "/emails/shown.com") == []
+
+
 async def test_the_second_registrar_may_not_touch_the_firsts_domain(
     sandbox: Sandbox, log_in: Callable[[str], Any]
 ) -> None:

@@ -23,7 +23,8 @@ from services.domains.epp import (
     frames,
 )
 from services.domains.epp.errors import MalformedFrame
-from tests.sandbox import PASSWORDS, Sandbox, epp_schema, invalid, registry
+from services.domains.epp.session import Access, Session
+from tests.sandbox import PASSWORDS, Sandbox, epp_schema, invalid, recording, registry
 
 NUMBERS = itertools.count(1)
 NS = ["ns1.example.net.test", "ns2.example.net.test"]
@@ -44,20 +45,7 @@ def calm(sandbox: Sandbox) -> None:
 @pytest.fixture(scope="module")
 def recorded() -> Iterator[list[tuple[str, bytes]]]:
     """Every frame that the client wrote and read in this module."""
-    seen: list[tuple[str, bytes]] = []
-    read, framed = frames.read_frame, frames.framed
-
-    async def reading(reader: asyncio.StreamReader) -> bytes:
-        seen.append(("received", xml := await read(reader)))
-        return xml
-
-    def framing(xml: bytes) -> bytes:
-        seen.append(("sent", xml))
-        return framed(xml)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frames, "read_frame", reading)
-        patch.setattr(frames, "framed", framing)
+    with recording() as seen:
         yield seen
 
 
@@ -438,6 +426,118 @@ def test_hostile_and_foreign_frames_are_refused(xml: bytes) -> None:
         frames.parse(xml)
 
 
+async def test_what_the_registry_does_of_its_own_accord_comes_as_messages(ours: Registry, sandbox: Sandbox) -> None:
+    name = f"esemeny{next(NUMBERS)}.com"
+    sandbox.seed(name, nameservers=NS, auth="secret-of-ours")
+    await drain(ours)
+    happenings: list[tuple[str, dict[str, Any]]] = [
+        ("auto_renew", {}),
+        ("status", {"add": ["serverHold"]}),
+        ("expire", {}),
+        ("transfer_away", {"status": "clientRejected"}),
+        ("redeem", {}),
+        ("pending_delete", {}),
+        ("purge", {}),
+    ]
+    for what, wish in happenings:
+        sandbox.control("POST", f"/happenings/{name}", {"what": what, **wish})
+    renewed, held, expired, asked, redeemed, deleting, purged = await drain(ours)
+    assert renewed.renewed is not None
+    assert held.info is not None
+    assert "serverHold" in held.info.statuses
+    assert expired.info is not None
+    assert expired.info.expires_at is not None
+    assert expired.info.expires_at < datetime.now(UTC)
+    assert asked.transfer is not None
+    assert (asked.transfer.status, asked.transfer.requested_by) == ("pending", "other")
+    assert all(one.info is not None and "pendingDelete" in one.info.statuses for one in (redeemed, deleting, purged))
+    assert {one.domain for one in (renewed, held, asked, purged)} == {name}
+    assert "serverHold" in held.xml
+    assert "secret-of-ours" not in held.xml + repr(held)
+
+
+async def test_a_registry_that_is_away_is_asked_ever_less_often_and_found_again(sandbox: Sandbox) -> None:
+    knocks = 0
+
+    async def slam(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal knocks
+        knocks += 1
+        writer.transport.abort()
+
+    door = await asyncio.start_server(slam, "127.0.0.1", 0)
+    client = Registry(
+        "127.0.0.1",
+        door.sockets[0].getsockname()[1],
+        registrar="portico",
+        password=PASSWORDS["portico"],
+        ca_file=sandbox.ca_file,
+        timeout=2.0,
+    )
+    for _ in range(10):
+        with pytest.raises(EppUnavailable):
+            await client.check(["a.hu"])
+    assert knocks == 2
+    async with asyncio.timeout(5):
+        while knocks < 3:
+            await asyncio.sleep(0.02)
+            with pytest.raises(EppUnavailable):
+                await client.check(["a.hu"])
+    door.close()
+    await client.close()
+
+
+async def test_the_message_queue_is_read_while_every_other_session_is_busy(ours: Registry, sandbox: Sandbox) -> None:
+    async with connect(sandbox, sessions=1, timeout=5.0) as client:
+        sandbox.fault("delay", command="domain:info", name="lassu.hu", seconds=1.0)
+        slow = asyncio.create_task(client.info("lassu.hu"))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(0.9):
+            await client.poll_request()
+        assert not slow.done()
+        assert client.sessions == 2
+        assert await slow is None
+
+
+async def test_a_hosts_addresses_are_changed(ours: Registry) -> None:
+    name = f"gazda{next(NUMBERS)}.com"
+    await register(ours, name)
+    await ours.create_host(f"ns1.{name}", ["192.0.2.1"], cl_trid=uuid4().hex)
+    await ours.update_host(f"ns1.{name}", add=["2001:db8::1"], remove=["192.0.2.1"], cl_trid=uuid4().hex)
+    found = await ours.host_info(f"ns1.{name}")
+    assert found is not None
+    assert found.addresses == ("2001:db8::1",)
+
+
+async def test_a_session_that_idles_is_kept_alive_by_a_hello(sandbox: Sandbox) -> None:
+    access = Access("127.0.0.1", sandbox.port, "portico", PASSWORDS["portico"], sandbox.ca_file, "localhost", 5.0)
+    session = await Session.open(access)
+    assert await session.hello()
+    sandbox.control("POST", "/disconnect")
+    assert not await session.hello()
+    assert not session.usable
+
+
+COMMANDS = {
+    "hello", "login", "logout", "poll", "domain:check", "domain:info", "domain:create", "domain:update", "domain:renew",
+    "domain:transfer", "domain:delete", "contact:check", "contact:info", "contact:create", "contact:update",
+    "contact:delete", "host:check", "host:info", "host:create", "host:update", "host:delete", "rgp:update",
+    "secDNS:create", "secDNS:update",
+}  # fmt: skip
+
+
+def commands_in(frames_: list[tuple[str, bytes]]) -> set[str]:
+    """The verbs, objects and extensions of the frames that were sent."""
+    found = set()
+    for way, xml in frames_:
+        top = frames.parse(xml)
+        if way == "sent":
+            elements = [top] if len(top) == 0 else [top[0], *top.iter("{urn:ietf:params:xml:ns:epp-1.0}extension")]
+            for element in elements:
+                parts = [child for child in element if frames.space(child) in frames.PREFIXES] or [element]
+                found |= {f"{frames.PREFIXES.get(frames.space(p), '')}:{p.tag.rpartition('}')[2]}" for p in parts}
+    return {name.removeprefix(":") for name in found}
+
+
 async def test_every_frame_of_this_module_is_valid_by_the_official_schemas(
     recorded: list[tuple[str, bytes]], ours: Registry
 ) -> None:
@@ -446,6 +546,7 @@ async def test_every_frame_of_this_module_is_valid_by_the_official_schemas(
     await ours.check(["valid.hu"])
     proper = [(way, xml) for way, xml in recorded if b"not XML" not in xml and b"<!DOCTYPE" not in xml]
     assert {way for way, _ in proper} == {"sent", "received"}
+    assert commands_in(proper) - {"extension"} >= COMMANDS
     assert invalid(proper) == []
 
 

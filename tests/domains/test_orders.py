@@ -16,6 +16,7 @@ from portico.billing.v1 import events_pb2 as billing_events
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2 as pb
 from portico.domains.v1 import domains_pb2_grpc, events_pb2
+from services.chassis.sealing import Sealer
 from services.domains.app import App
 from services.domains.epp import Registry
 from services.domains.events import CONSUMES
@@ -41,7 +42,9 @@ async def domains(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             "domains",
             await database("domains"),
             run_dir,
-            make_app=lambda db: App(db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",)),
+            make_app=lambda db: App(
+                db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",), Sealer([bytes(32)])
+            ),
             register=register,
             make_stub=domains_pb2_grpc.DomainsServiceStub,
             consumes=CONSUMES,
@@ -78,7 +81,7 @@ async def test_each_wrong_name_of_an_order_is_refused_by_its_index_and_the_other
         7: "DOMAIN_INVALID",
         8: "DOMAIN_INVALID",
     }
-    [told] = await domains.told(events_pb2.RegistrationRequested, account)
+    [told] = await domains.told(events_pb2.OrderRequested, account)
     assert [item.name for item in told.items] == [good]
 
 
@@ -109,7 +112,7 @@ async def test_a_nameserver_that_is_no_host_name_is_refused_before_anything_is_o
     )
     refused = await domains.refused(person(account := uuid4(), *EVERY), "RegisterDomains", request)
     assert (refused.reason, refused.fields) == ("DOMAIN_INVALID", ["nameservers[1]"])
-    assert await domains.told(events_pb2.RegistrationRequested, account) == []
+    assert await domains.told(events_pb2.OrderRequested, account) == []
 
 
 async def test_an_order_of_ten_thousand_names_is_taken_within_the_gateways_patience(domains: Serving) -> None:
@@ -123,7 +126,7 @@ async def test_an_order_of_wrong_names_only_writes_nothing(domains: Serving) -> 
     account = uuid4()
     answer = await ordered(domains, account, "nincs-pont")
     assert not answer.HasField("order")
-    assert await domains.told(events_pb2.RegistrationRequested, account) == []
+    assert await domains.told(events_pb2.OrderRequested, account) == []
     assert await domains.db.fetchval("SELECT count(*) FROM orders WHERE account_id = $1", account) == 0
 
 
@@ -156,11 +159,15 @@ async def test_a_repeated_order_answers_the_first_and_another_under_the_same_key
     request = pb.RegisterDomainsRequest(request_id=key, names=[fresh()])
     refused = await domains.refused(person(account, *EVERY), "RegisterDomains", request)
     assert refused.reason == "IDEMPOTENCY_CONFLICT"
-    assert len(await domains.told(events_pb2.RegistrationRequested, account)) == 1
+    assert len(await domains.told(events_pb2.OrderRequested, account)) == 1
 
 
-def paid(account: UUID, order: pb.Order) -> billing_events.InvoicePaid:
-    lines = [billing_pb2.InvoiceLine(subject_type="Domain", subject_id=item.domain_id) for item in order.items]
+async def paid(domains: Serving, account: UUID, order: pb.Order) -> billing_events.InvoicePaid:
+    items = await domains.db.fetch("SELECT id, domain_id FROM order_items WHERE order_id = $1", UUID(order.id))
+    lines = [
+        billing_pb2.InvoiceLine(subject_type="Domain", subject_id=str(i["domain_id"]), order_item_id=str(i["id"]))
+        for i in items
+    ]
     invoice = billing_pb2.Invoice(id=str(uuid4()), lines=lines)
     return billing_events.InvoicePaid(invoice=invoice, account_id=str(account), order_id=order.id)
 
@@ -168,8 +175,8 @@ def paid(account: UUID, order: pb.Order) -> billing_events.InvoicePaid:
 async def test_payment_of_an_order_starts_each_registration_once(domains: Serving) -> None:
     account = uuid4()
     answer = await ordered(domains, account, fresh(), fresh())
-    await domains.hear(paid(account, answer.order), account)
-    await domains.hear(paid(account, answer.order), account)
+    await domains.hear(await paid(domains, account, answer.order), account)
+    await domains.hear(await paid(domains, account, answer.order), account)
     ids = [item.domain_id for item in answer.order.items]
     jobs = "SELECT count(*) FROM jobs WHERE kind = 'register_domain' AND key = ANY($1)"
     assert await domains.db.fetchval(jobs, ids) == 2
@@ -185,6 +192,9 @@ async def test_an_order_that_billing_rejects_ends_failed_and_frees_its_names(dom
     await domains.hear(event, account)
     [told] = await domains.told(events_pb2.OrderCompleted, account)
     assert [(o.registered, o.reason) for o in told.outcomes] == [(False, "PRICE_MISSING")]
+    audited = (await domains.told(common_pb2.AuditRecorded, account))[-1]
+    assert (audited.action, audited.actor.kind, audited.subject_label) == ("domain.registration_failed", "system", name)
+    assert '"reason": "PRICE_MISSING"' in audited.after_json
     assert (await ordered(domains, uuid4(), name)).order.items
 
 

@@ -22,6 +22,7 @@ from portico.identity.v1 import events_pb2 as identity_events
 from portico.identity.v1 import identity_pb2
 from services.chassis import times
 from services.chassis.jobs import Worker
+from services.chassis.sealing import Sealer
 from services.domains import zones
 from services.domains.app import App
 from services.domains.epp import Registry
@@ -65,8 +66,17 @@ class House:
         assert not answer.refusals
         return answer.order
 
+    async def item(self, domain_id: str) -> str:
+        query = "SELECT id FROM order_items WHERE domain_id = $1 ORDER BY id DESC LIMIT 1"
+        return str(await self.service.db.fetchval(query, UUID(domain_id)))
+
     async def pay(self, order: pb.Order) -> None:
-        lines = [billing_pb2.InvoiceLine(subject_type="Domain", subject_id=item.domain_id) for item in order.items]
+        lines = [
+            billing_pb2.InvoiceLine(
+                subject_type="Domain", subject_id=item.domain_id, order_item_id=await self.item(item.domain_id)
+            )
+            for item in order.items
+        ]
         invoice = billing_pb2.Invoice(id=str(uuid4()), lines=lines)
         event = billing_events.InvoicePaid(invoice=invoice, account_id=str(self.account), order_id=order.id)
         await self.service.hear(event, self.account)
@@ -92,7 +102,7 @@ class House:
         return domain
 
     async def failures(self, name: str) -> list[str]:
-        told = await self.service.told(events_pb2.RegistrationFailed, self.account)
+        told = await self.service.told(events_pb2.OrderItemFailed, self.account)
         return [event.reason for event in told if event.name == name]
 
     def creates(self, name: str) -> list[int]:
@@ -123,7 +133,9 @@ async def house(database: Database, parts: Parts, run_dir: Path) -> AsyncIterato
             "domains",
             await database("registrations"),
             run_dir,
-            make_app=lambda db: App(db, client, nameserver, ("ns1.portico.example", "ns2.portico.example")),
+            make_app=lambda db: App(
+                db, client, nameserver, ("ns1.portico.example", "ns2.portico.example"), Sealer([bytes(32)])
+            ),
             register=register,
             make_stub=domains_pb2_grpc.DomainsServiceStub,
             consumes=CONSUMES,

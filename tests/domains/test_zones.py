@@ -19,6 +19,7 @@ from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, domains_pb2_grpc, zones_pb2_grpc
 from portico.domains.v1 import zones_pb2 as pb
 from services.chassis.jobs import Worker
+from services.chassis.sealing import Sealer
 from services.domains import zone_changes
 from services.domains.app import App
 from services.domains.epp import Registry
@@ -180,7 +181,7 @@ async def desk(database: Database, parts: Parts, run_dir: Path) -> AsyncIterator
         "domains",
         await database("zones"),
         run_dir,
-        make_app=lambda db: App(db, registry, nameserver, ("ns1.portico.example",)),
+        make_app=lambda db: App(db, registry, nameserver, ("ns1.portico.example",), Sealer([bytes(32)])),
         register=register,
         make_stub=Stubs.of(domains_pb2_grpc.DomainsServiceStub, zones_pb2_grpc.ZonesServiceStub),
         consumes={},

@@ -1,9 +1,13 @@
 """The portal as its users reach it: GraphQL over HTTP, with a person's API token."""
 
 import asyncio
+import email
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import default
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -65,6 +69,35 @@ class Person:
         return Answer(answer.status_code, answer.json(), answer.headers)
 
 
+@dataclass(frozen=True)
+class Mail:
+    """A mail as the catcher took it."""
+
+    message: EmailMessage
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"])
+
+    @property
+    def text(self) -> str:
+        return self._body("plain")
+
+    @property
+    def html(self) -> str:
+        return self._body("html")
+
+    @property
+    def links(self) -> list[str]:
+        """The addresses in its text, in order."""
+        return re.findall(r"https?://[^\s<>]+", self.text)
+
+    def _body(self, kind: str) -> str:
+        body = self.message.get_body(preferencelist=(kind,))
+        assert body is not None, f"a mail without a {kind} part"
+        return "\n".join(str(body.get_content()).splitlines())
+
+
 class Portal:
     """The people of the demo, on a running stack."""
 
@@ -75,6 +108,25 @@ class Portal:
 
     def person(self, name: str) -> Person:
         return Person(self.http, self._tokens[name])
+
+    def mails(self, address: str) -> list[Mail]:
+        """Those caught for an address until now, the oldest first."""
+        found = []
+        for file in sorted(self.stack.mail_folder.glob("*.eml")):
+            message = email.message_from_bytes(file.read_bytes(), policy=default)
+            assert isinstance(message, EmailMessage)
+            if message["To"] == address:
+                found.append(Mail(message))
+        return found
+
+    async def mail(self, address: str, *parts: str, seconds: float = 30) -> Mail:
+        """Waits for a mail to an address with these parts in its subject or text; the newest, when there are several."""
+
+        async def caught() -> Mail | None:
+            told = reversed(self.mails(address))
+            return next((m for m in told if all(part in f"{m.subject}\n{m.text}" for part in parts)), None)
+
+        return await eventually(f"a mail to {address} that tells of {parts}", caught, seconds)
 
     async def close(self) -> None:
         await self.http.aclose()

@@ -133,7 +133,7 @@ async def test_one_trace_leads_from_the_order_to_the_registry(portal: Portal, an
         billed = {
             span["context"]["trace_id"]
             for span in spans("billing")
-            if span["name"] == "consume domains.registration_requested"
+            if span["name"] == "consume domains.order_requested"
         }
         asked = {span["context"]["trace_id"] for span in spans("gateway")}
         return bool(ordered & billed & asked)

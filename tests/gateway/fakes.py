@@ -12,7 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, domains_pb2_grpc
+from portico.domains.v1 import (
+    domains_pb2,
+    domains_pb2_grpc,
+    lifecycle_pb2,
+    lifecycle_pb2_grpc,
+    management_pb2,
+    management_pb2_grpc,
+)
 from portico.hosting.v1 import hosting_pb2, hosting_pb2_grpc
 from portico.identity.v1 import (
     accounts_pb2,
@@ -21,6 +28,8 @@ from portico.identity.v1 import (
     factors_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
+    notifications_pb2,
+    notifications_pb2_grpc,
     operator_pb2,
     operator_pb2_grpc,
     passwords_pb2,
@@ -78,6 +87,8 @@ class World:
     slow: dict[str, float] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     api_tokens: dict[str, identity_pb2.ApiToken] = field(default_factory=dict)
+    emails: list[identity_pb2.Email] = field(default_factory=list)
+    switched_off: set[tuple[str, str]] = field(default_factory=set)
     factors: list[factors_pb2.Factor] = field(default_factory=list)
     pending: dict[str, str] = field(default_factory=dict)
     """Sign-ins that wait for a second factor: secret -> token of the person."""
@@ -155,6 +166,27 @@ def domain(number: int, **values: Any) -> domains_pb2.Domain:
     )
     made.expires_at.FromJsonString("2027-01-01T00:00:00Z")
     return made
+
+
+def zone(domain_id: str) -> domains_pb2.Zone:
+    return domains_pb2.Zone(
+        id=str(UUID(int=UUID(domain_id).int + 50_000)),
+        domain_id=domain_id,
+        name="z.hu",
+        version=3,
+        dnssec=domains_pb2.DNSSEC_STATE_OFF,
+    )
+
+
+def registry_contact(number: int, **values: Any) -> management_pb2.RegistryContact:
+    return management_pb2.RegistryContact(
+        id=uid(60_000 + number),
+        handle=f"PT{number}",
+        data=management_pb2.ContactData(name=f"Person {number}", email=f"p{number}@x.example", country="HU"),
+        verification=management_pb2.CONTACT_VERIFICATION_VERIFIED,
+        domains=2,
+        **values,
+    )
 
 
 def money(minor: int) -> common_pb2.Money:
@@ -333,7 +365,7 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
 
     async def ListEmails(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListEmails")
-        return identity_pb2.ListEmailsResponse()
+        return emails_page(self.world)
 
     async def ListSessions(self, request: Any, context: Any) -> Any:
         await self.enter(request, context, "ListSessions")
@@ -378,6 +410,51 @@ class Identity(Fake, identity_pb2_grpc.IdentityServiceServicer):
         await self.enter(request, context, "RevokeApiToken")
         self.world.tokens.pop(f"made-{request.id}", None)
         return identity_pb2.RevokeApiTokenResponse()
+
+
+class Notifications(Fake, notifications_pb2_grpc.NotificationsServiceServicer):
+    async def ListNotificationPreferences(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "ListNotificationPreferences")
+        found = [self.preference(account, category, request.locale) for category in ("billing", "support", "security")]
+        return notifications_pb2.ListNotificationPreferencesResponse(preferences=found)
+
+    async def SetNotificationPreference(self, request: Any, context: Any) -> Any:
+        account = await self.enter(request, context, "SetNotificationPreference")
+        if request.category == "billing" and not request.enabled and request.acknowledgement != "billing-1":
+            await _refuse(context, _AcknowledgementRequired(field="acknowledgement", warning=f"!{request.locale}!"))
+        if request.enabled:
+            self.world.switched_off.discard((account, request.category))
+        else:
+            self.world.switched_off.add((account, request.category))
+        return self.preference(account, request.category, request.locale)
+
+    async def ListOwnEmails(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListOwnEmails")
+        return emails_page(self.world)
+
+    async def RecordBounce(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "RecordBounce")
+        return notifications_pb2.RecordBounceResponse()
+
+    def preference(self, account: str, category: str, locale: str) -> notifications_pb2.NotificationPreference:
+        essential = category == "billing"
+        return notifications_pb2.NotificationPreference(
+            category=category,
+            enabled=(account, category) not in self.world.switched_off,
+            essential=essential,
+            optional=category != "security",
+            warning=f"!{locale}!" if essential else "",
+            acknowledgement="billing-1" if essential else "",
+        )
+
+
+def emails_page(world: World) -> identity_pb2.ListEmailsResponse:
+    info = common_pb2.PageInfo(cursors=[mail.id for mail in world.emails])
+    return identity_pb2.ListEmailsResponse(emails=world.emails, page=info)
+
+
+class _AcknowledgementRequired(DomainError):
+    reason = "ACKNOWLEDGEMENT_REQUIRED"
 
 
 class Factors(Fake, factors_pb2_grpc.FactorsServiceServicer):
@@ -690,11 +767,7 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
 
     async def BatchGetZones(self, request: Any, context: Any) -> Any:
         own = {d.id for d in self.world.domains.get(await self.enter(request, context, "BatchGetZones"), [])}
-        zones = [
-            domains_pb2.Zone(id=str(UUID(int=UUID(d).int + 50_000)), domain_id=d, name="z.hu", version=3)
-            for d in request.domain_ids
-            if d in own
-        ]
+        zones = [zone(d) for d in request.domain_ids if d in own]
         return domains_pb2.BatchGetZonesResponse(zones=zones)
 
     async def ListRecordSets(self, request: Any, context: Any) -> Any:
@@ -718,6 +791,24 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
         return domains_pb2.BatchGetOperationsResponse(operations=[o for o in found if o.id in set(request.ids)])
 
 
+class Lifecycle(Fake, lifecycle_pb2_grpc.LifecycleServiceServicer):
+    """Every domain can be renewed; it is locked for a while after its registration."""
+
+    async def BatchGetLifecycles(self, request: Any, context: Any) -> Any:
+        found = self.world.domains.get(await self.enter(request, context, "BatchGetLifecycles"), [])
+        lifecycles = []
+        for one in found:
+            if one.id in set(request.domain_ids):
+                made = lifecycle_pb2.DomainLifecycle(domain_id=one.id)
+                made.permits.add(action="renew")
+                blockers = made.permits.add(action="transferOut").blockers
+                blockers.add(code="TRANSFER_LOCK_PERIOD").until.FromJsonString("2026-07-01T00:00:00Z")
+                blockers.add(code="DOMAIN_LOCKED", resolved_by="setDomainLock")
+                made.transfer_locked_until.FromJsonString("2026-07-01T00:00:00Z")
+                lifecycles.append(made)
+        return lifecycle_pb2.BatchGetLifecyclesResponse(lifecycles=lifecycles)
+
+
 class Hosting(Fake, hosting_pb2_grpc.HostingServiceServicer):
     async def GetDashboard(self, request: Any, context: Any) -> Any:
         found = self.world.services.get(await self.enter(request, context, "GetDashboard"), [])
@@ -739,6 +830,48 @@ class Hosting(Fake, hosting_pb2_grpc.HostingServiceServicer):
             for s in request.service_ids
         ]
         return hosting_pb2.BatchGetLoginsResponse(logins=logins)
+
+
+class Management(Fake, management_pb2_grpc.ManagementServiceServicer):
+    async def BatchGetDomainContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "BatchGetDomainContacts")
+        found = [
+            management_pb2.DomainContacts(domain_id=d, registrant=registry_contact(1), tech=registry_contact(2))
+            for d in request.domain_ids
+        ]
+        return management_pb2.BatchGetDomainContactsResponse(contacts=found)
+
+    async def ListRegistryContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "ListRegistryContacts")
+        info = common_pb2.PageInfo(cursors=["1"], has_next=True)
+        return management_pb2.ListRegistryContactsResponse(contacts=[registry_contact(1)], page=info)
+
+    async def SetNameservers(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetNameservers")
+        refusals = [
+            common_pb2.Refusal(
+                reason="GLUE_REQUIRED", field="nameservers[1].addresses", metadata={"name": "ns1.d1.hu"}
+            ),
+            common_pb2.Refusal(reason="DNSSEC_IN_THE_WAY", field="nameservers", metadata={"name": "d1.hu"}),
+        ]
+        return management_pb2.ChangeDomainResponse(domain=domain(1), refusals=refusals)
+
+    async def SetDomainLock(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDomainLock")
+        return management_pb2.ChangeDomainResponse(domain=domain(1), operation=operation(1))
+
+    async def UpdateDomainContacts(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "UpdateDomainContacts")
+        return management_pb2.ChangeDomainResponse(domain=domain(1))
+
+    async def SetAutoRenew(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetAutoRenew")
+        refusals = [common_pb2.Refusal(index=1, reason="DOMAIN_NOT_FOUND", field="domain_ids")]
+        return management_pb2.SetAutoRenewResponse(domains=[domain(1)], found=1, changed=1, refusals=refusals)
+
+    async def SetDnssec(self, request: Any, context: Any) -> Any:
+        await self.enter(request, context, "SetDnssec")
+        return management_pb2.SetDnssecResponse(zone=zone(request.domain_id), operation=operation(1))
 
 
 class Billing(Fake, billing_pb2_grpc.BillingServiceServicer):
@@ -803,8 +936,13 @@ async def serve(world: World) -> tuple[dict[str, grpc.aio.Server], dict[str, str
             (accounts_pb2_grpc.add_AccountsServiceServicer_to_server, Accounts),
             (passwords_pb2_grpc.add_PasswordsServiceServicer_to_server, Passwords),
             (operator_pb2_grpc.add_OperatorServiceServicer_to_server, Operator),
+            (notifications_pb2_grpc.add_NotificationsServiceServicer_to_server, Notifications),
         ],
-        "domains": [(domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains)],
+        "domains": [
+            (domains_pb2_grpc.add_DomainsServiceServicer_to_server, Domains),
+            (management_pb2_grpc.add_ManagementServiceServicer_to_server, Management),
+            (lifecycle_pb2_grpc.add_LifecycleServiceServicer_to_server, Lifecycle),
+        ],
         "hosting": [(hosting_pb2_grpc.add_HostingServiceServicer_to_server, Hosting)],
         "billing": [(billing_pb2_grpc.add_BillingServiceServicer_to_server, Billing)],
         "tickets": [(tickets_pb2_grpc.add_TicketsServiceServicer_to_server, Tickets)],

@@ -7,8 +7,9 @@ import strawberry
 
 from gateway import schema
 from gateway.access import PUBLIC, SELF, Permission, SchemaAccessError, access, field, needs, table_of
+from portico.billing.v1 import billing_pb2
 from tests.gateway.conftest import Stand, gid
-from tests.gateway.fakes import ACCOUNTANT, ALL, contact, uid
+from tests.gateway.fakes import ACCOUNTANT, ALL, contact, invoice, money, uid
 
 EVERYTHING = """{ account { number
   dashboard { domains { name } hosting { label } invoices { number } tickets { subject } warnings balance { credit { amount } } }
@@ -111,6 +112,15 @@ async def test_what_an_object_points_to_needs_its_own_permission(stand: Stand) -
     [
         ("registerDomains", ("RegisterDomainsInput", {"names": ["a.hu"], "idempotencyKey": "k" * 10})),
         ("requestAuthCode", ("RequestAuthCodeInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("transferDomains", ("TransferDomainsInput", {"csv": "a.hu;abcdef", "dryRun": True})),
+        ("retryTransfer", ("RetryTransferInput", {"domainId": gid("Domain", uid(10_001)), "authCode": "abcdef"})),
+        ("cancelTransfer", ("CancelTransferInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("renewDomains", ("RenewDomainsInput", {"domainIds": [], "idempotencyKey": "k" * 10})),
+        ("restoreDomain", ("RestoreDomainInput", {"domainId": gid("Domain", uid(10_001)), "idempotencyKey": "k" * 10})),
+        ("setNameservers", ("SetNameserversInput", {"domainId": gid("Domain", uid(10_001)), "nameservers": []})),
+        ("setDomainLock", ("SetDomainLockInput", {"domainId": gid("Domain", uid(10_001)), "locked": False})),
+        ("updateDomainContacts", ("UpdateDomainContactsInput", {"domainId": gid("Domain", uid(10_001))})),
+        ("setAutoRenew", ("SetAutoRenewInput", {"filter": {}, "autoRenew": False})),
     ],
 )
 async def test_a_mutation_without_the_right_is_a_user_error_and_no_call(
@@ -122,6 +132,24 @@ async def test_a_mutation_without_the_right_is_a_user_error_and_no_call(
     assert error["code"] == "FORBIDDEN"
     assert "domains." in error["message"]
     assert not [c for c in stand.world.calls if c.startswith("domains.")]
+
+
+async def test_what_a_mutation_answers_is_shown_as_far_as_its_account_allows(stand: Stand) -> None:
+    line = billing_pb2.InvoiceLine(
+        subject_type="Domain", subject_id=uid(10_001), net=money(1), vat=money(1), gross=money(1)
+    )
+    stand.world.invoices[uid(1)] = [invoice(1, lines=[line])]
+    pay = """mutation ($i: PayInvoicesInput!) { payInvoices(input: $i) { userErrors { code } balance { credit { amount } }
+      invoices { number lines { subject { ... on Domain { name } } } } } }"""
+    given = {"invoiceIds": [gid("Invoice", uid(20_001))], "idempotencyKey": "k" * 10}
+    for token, more in (("accountant-token", {}), ("both-token", {"accountId": gid("Account", uid(1))})):
+        answer = (await stand.post(pay, token, variables={"i": given | more})).json()
+        assert refused(answer) == {"payInvoices.invoices.0.lines.0.subject": "domains.read"}
+        assert answer["data"]["payInvoices"] == {
+            "userErrors": [],
+            "balance": {"credit": {"amount": "5000"}},
+            "invoices": [{"number": "D-1", "lines": [{"subject": None}]}],
+        }
 
 
 async def test_each_account_of_one_user_follows_its_own_rights(stand: Stand) -> None:

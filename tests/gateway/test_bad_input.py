@@ -252,3 +252,21 @@ async def test_a_fault_is_masked_and_has_a_number(stand: Stand, monkeypatch: pyt
     assert error["extensions"]["code"] == "INTERNAL"
     assert error["extensions"]["traceId"] in error["message"]
     assert "secret" not in answer.text
+
+
+async def test_a_page_of_another_origin_may_ask_with_a_token_but_not_with_the_cookie(stand: Stand) -> None:
+    page = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+    asked = await stand.http.options(
+        "/graphql",
+        headers=page | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"},
+    )
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (204, "*")
+    assert "Authorization" in asked.headers["access-control-allow-headers"]
+    answer = await stand.post("{ viewer { currentIp } }", headers=page)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+    for response in (asked, answer):
+        assert "access-control-allow-credentials" not in response.headers
+    with_cookie = await stand.post(
+        "{ viewer { currentIp } }", None, headers=page | {"Cookie": "__Host-portico=owner-token"}
+    )
+    assert with_cookie.status_code == 403

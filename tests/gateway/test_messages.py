@@ -7,11 +7,20 @@ from string import Formatter
 import pytest
 
 from gateway.errors import ErrorCode
+from gateway.graph.common import BlockerCode
 from gateway.messages import LOCALES, MESSAGES
 
 SERVICES = Path(__file__).parents[2] / "services"
 # Refusals that no customer's request can end in: between services, and of the operator's and the demo's calls.
-INTERNAL = {"CUSTOMER_UNKNOWN"}
+INTERNAL = {
+    "CUSTOMER_UNKNOWN",
+    "TLD_NOT_FOUND",
+    "TLD_RULE_INVALID",
+    "DOMAIN_NOT_HELD",
+    "ORDER_ITEM_NOT_OPEN",
+    "ORDER_ITEM_BUSY",
+    "ORDER_ITEM_AT_REGISTRY",
+}
 
 
 def reasons(service: str) -> set[str]:
@@ -53,3 +62,12 @@ def test_both_languages_say_the_same_with_the_same_values() -> None:
 
 def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_every_reason_that_blocks_a_domain_has_a_code_and_a_text() -> None:
+    source = (SERVICES / "domains" / "lifecycle.py").read_text()
+    found = set(re.findall(r'Blocker\(\s*"([A-Z_]+)"', source)) | set(re.findall(r'code = "([A-Z_]+)"', source))
+    assert len(found) > 10
+    assert found <= {code.value for code in BlockerCode}
+    for locale in LOCALES:
+        assert found <= MESSAGES[locale].keys()

@@ -86,11 +86,11 @@ async def test_every_page_of_an_operators_session_says_so(stand: Stand, language
     stand.world.person("owner-token", contact(1, ALL), locale=language)
     cookie = await sign_in(stand)
     headers = {**HTML, "Cookie": cookie, "Accept-Language": language}
-    for path in ("/graphql", "/sign-out"):
+    for path in ("/graphql", "/sign-out", "/notifications"):
         assert "Kovács Anna" not in (await stand.http.get(path, headers=headers)).text
     watched(stand)
     stand.gateway.sessions._kept.clear()
-    for path in ("/graphql", "/sign-out"):
+    for path in ("/graphql", "/sign-out", "/notifications"):
         page = (await stand.http.get(path, headers=headers)).text
         assert "Kovács Anna" in page
         assert text in page

@@ -49,7 +49,8 @@ async def test_a_paid_line_moves_the_due_date_and_tells_of_it(hosting: Serving, 
         "2027-03-15",
         event.invoice.id,
     )
-    (audit,) = await hosting.told(common_pb2.AuditRecorded, account)
+    *planted, audit = await hosting.told(common_pb2.AuditRecorded, account)
+    assert [e.action for e in planted] == ["hosting.created", "hosting.login_saved"]
     assert (audit.action, audit.actor.kind, audit.subject_id) == ("hosting.extended", "system", str(service_id))
 
 

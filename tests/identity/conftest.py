@@ -14,11 +14,13 @@ from portico.identity.v1 import (
     accounts_pb2_grpc,
     factors_pb2_grpc,
     identity_pb2_grpc,
+    notifications_pb2_grpc,
     oauth_pb2_grpc,
     operator_pb2_grpc,
     passwords_pb2_grpc,
 )
 from services.chassis.actor import Actor, Grant, system
+from services.chassis.sealing import Sealer
 from services.identity import access, accounts, api_tokens, contacts, operators, users
 from services.identity.app import App
 from services.identity.credentials import ActorTokens
@@ -28,7 +30,6 @@ from services.identity.passwords import Hasher
 from services.identity.people import Profile
 from services.identity.relying_party import RelyingParty
 from services.identity.rpc import register
-from services.identity.sealing import Sealer
 from tests.serving import Database, Serving, Stubs, confirmed, serving
 
 SEALER = Sealer([bytes(32)])
@@ -48,7 +49,7 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
             hasher=WEAK,
             tokens=ActorTokens(signing),
             sealer=SEALER,
-            post=Post(SEALER, delivers=False),
+            post=Post(SEALER, delivers=False, public_url="https://portal.example"),
             public_url="https://portal.example",
             relying_party=RelyingParty.read("https://portal.example"),
             mailer=None,
@@ -56,6 +57,7 @@ async def identity(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
         register=register,
         make_stub=Stubs.of(
             identity_pb2_grpc.IdentityServiceStub,
+            notifications_pb2_grpc.NotificationsServiceStub,
             factors_pb2_grpc.FactorsServiceStub,
             accounts_pb2_grpc.AccountsServiceStub,
             oauth_pb2_grpc.OAuthServiceStub,

@@ -23,7 +23,13 @@ def told(account: UUID, n: int = 0, **fields: str) -> common_pb2.AuditRecorded:
     given = {"action": "domain.changed", "subject_type": "Domain", "subject_label": f"árvíztűrő{n}.hu"} | fields
     return common_pb2.AuditRecorded(
         account_id=str(account),
-        actor=common_pb2.ActorRef(kind="user", id="u", label=given.pop("label", "anna@minta.example"), ip="192.0.2.1"),
+        actor=common_pb2.ActorRef(
+            kind=given.pop("kind", "user"),
+            id="u",
+            label=given.pop("label", "anna@minta.example"),
+            ip="192.0.2.1",
+            contact_id=given.pop("contact_id", ""),
+        ),
         occurred_at=times.to_pb(_START + timedelta(seconds=n)),
         **given,
     )
@@ -44,8 +50,8 @@ async def tamper(identity: Serving, sql: str, *args: object) -> None:
         await tx.execute("ALTER TABLE event_log ENABLE TRIGGER append_only")
 
 
-async def events(identity: Serving, account: UUID, action: str = "", search: str = "") -> list[pb.Event]:
-    request = pb.ListEventsRequest(action=action, search=search, page=common_pb2.PageRequest(first=100))
+async def events(identity: Serving, account: UUID, **wanted: object) -> list[pb.Event]:
+    request = pb.ListEventsRequest(page=common_pb2.PageRequest(first=100), **wanted)  # type: ignore[arg-type]
     answer = await identity.call(person(account, "log.read"), "ListEvents", request)
     return list(answer.events)
 
@@ -148,7 +154,35 @@ async def test_secrets_that_a_service_forgot_to_mask_are_masked(identity: Servin
     assert "titok" not in str(await events(identity, account))
 
 
-async def test_filters_match_part_of_the_action_and_of_both_labels(identity: Serving) -> None:
+async def test_filters_limit_by_who_what_and_when_and_all_at_once(identity: Serving) -> None:
+    account, contact, domain = uuid4(), str(uuid4()), str(uuid4())
+    await identity.hear(told(account, 1, kind="system"), account)
+    await identity.hear(told(account, 2, contact_id=contact, action="zone.created", subject_type="Zone"), account)
+    await identity.hear(told(account, 3, contact_id=contact, subject_id=domain), account)
+    await identity.hear(told(account, 4, kind="operator", subject_id=domain, subject_type="Zone"), account)
+
+    async def seen(**wanted: object) -> list[int]:
+        found = await events(identity, account, **wanted)
+        return [int(e.occurred_at.ToDatetime(tzinfo=UTC).timestamp() - _START.timestamp()) for e in found]
+
+    assert await seen() == [4, 3, 2, 1]
+    assert await seen(actor_kinds=["system", "operator"]) == [4, 1]
+    assert await seen(contact_id=contact) == [3, 2]
+    assert await seen(subject_type="Zone") == [4, 2]
+    assert await seen(subject_id=domain) == [4, 3]
+    since, until = (times.to_pb(_START + timedelta(seconds=n)) for n in (2, 4))
+    assert await seen(since=since) == [4, 3, 2]
+    assert await seen(since=since, until=until) == [3, 2]
+    everything = {"subject_type": "Domain", "subject_id": domain, "search": "árvíz", "action": "domain."}
+    assert await seen(actor_kinds=["user"], contact_id=contact, since=since, until=until, **everything) == [3]
+    assert await seen(action="omain") == []  # from its beginning
+    impossible = pb.ListEventsRequest()
+    impossible.since.seconds = 10**15
+    refused = await identity.refused(person(account, "log.read"), "ListEvents", impossible)
+    assert (refused.code, refused.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["since"])
+
+
+async def test_filters_match_the_actions_beginning_and_part_of_both_labels(identity: Serving) -> None:
     account = uuid4()
     await identity.hear(told(account, 1, action="invoice.paid", subject_label="SZ-1_00%"), account)
     await identity.hear(told(account, 2, label="Béla@minta.example"), account)

@@ -11,8 +11,8 @@ from joserfc.jwk import KeySet
 
 from portico.common.v1 import common_pb2
 from portico.identity.v1 import oauth_pb2 as pb
+from services.chassis.sealing import Sealer
 from services.identity import redirect_uris, signing_keys
-from services.identity.sealing import Sealer
 from tests.identity.conftest import Town
 from tests.identity.oauth import CALLBACK, OPERATOR, App, registration
 from tests.identity.test_credentials import reason

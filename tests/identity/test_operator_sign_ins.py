@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import grpc
 from google.protobuf.message import Message
 
-from portico.identity.v1 import accounts_pb2, factors_pb2, identity_pb2, passwords_pb2
+from portico.identity.v1 import accounts_pb2, factors_pb2, identity_pb2, notifications_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
 from services.chassis.actor import Actor, Grant
 from services.identity import operator_sign_ins, operator_store
@@ -136,6 +136,7 @@ OWN: dict[str, Message] = {
     "ChangePassword": passwords_pb2.ChangePasswordRequest(
         current_password="helyes jelszó", new_password="új jelszó 12345"
     ),
+    "SetNotificationPreference": notifications_pb2.SetNotificationPreferenceRequest(category="support"),
     "SetVpnPassword": passwords_pb2.SetVpnPasswordRequest(),
     "RemoveVpnPassword": passwords_pb2.RemoveVpnPasswordRequest(),
     "BeginTotp": factors_pb2.BeginTotpRequest(),

@@ -7,23 +7,23 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from deploy.sandbox.registry import transfers
+from lxml import etree
+
+from deploy.sandbox.registry import happenings, objects, transfers, wire
 from deploy.sandbox.registry.names import later
 from deploy.sandbox.registry.server import Server, shown
 from deploy.sandbox.registry.store import Domain, at, iso
+from deploy.sandbox.registry.wire import CONTACT
 
 MAX_BODY = 32 * 1024 * 1024
-SEED_ADDRESS = (
-    '<contact:postalInfo xmlns:contact="urn:ietf:params:xml:ns:contact-1.0" type="int"><contact:name>Seeded contact'
-    "</contact:name><contact:addr><contact:city>Budapest</contact:city><contact:cc>HU</contact:cc></contact:addr>"
-    "</contact:postalInfo>"
-)
-SEED_EMAIL = '<contact:email xmlns:contact="urn:ietf:params:xml:ns:contact-1.0">contact@example.com</contact:email>'
+SOMEBODY = {"name": "Seeded contact", "city": "Budapest", "country": "HU", "email": "contact@example.com"}
+"""What a contact says that is seeded by its id alone."""
 
 
 class Control:
-    """POST, GET, DELETE /faults; GET, PUT, DELETE /domains/{name}; POST /seed; GET, DELETE /log;
-    POST /pending/{name}/complete; POST /transfers/{name}; POST /disconnect; GET /health."""
+    """POST, GET, DELETE /faults; GET, PUT, DELETE /domains/{name}; GET, PUT /contacts/{id}; GET /hosts/{name};
+    GET /emails/{domain}; POST /seed; GET, DELETE /log; POST /pending/{name}/complete, /pending-contacts/{id}/complete;
+    POST /transfers/{name}; POST /happenings/{name} (see happenings.py), /messages; POST /disconnect; GET /health."""
 
     def __init__(self, server: Server) -> None:
         self._registry = server
@@ -106,11 +106,32 @@ class Control:
                     for one in body:
                         self._seed(one)
                 return 200, {"domains": len(body)}
+            case "GET", ["emails", name]:
+                return 200, registry.engine.store.emails(name.lower())
+            case "GET", ["contacts", identifier]:
+                contact = registry.engine.store.get("contact", identifier)
+                return (404, {"error": "no such contact"}) if contact is None else (200, contact)
+            case "PUT", ["contacts", identifier]:
+                with registry.engine.store.transaction():
+                    self._put_contact(str(body.pop("registrar", "portico")), identifier, body)
+                return 200, registry.engine.store.get("contact", identifier)
+            case "GET", ["hosts", name]:
+                host = registry.engine.store.get("host", name.lower())
+                return (404, {"error": "no such host"}) if host is None else (200, host)
+            case "POST", ["pending-contacts", identifier, "complete"]:
+                objects.complete_contact(registry.engine, identifier, approve=bool(body.get("approve", True)))
+                return 200, registry.engine.store.get("contact", identifier) or {}
             case "POST", ["pending", name, "complete"]:
                 registry.engine.complete(name.lower(), approve=bool(body.get("approve", True)))
                 return 200, shown(registry, name) or {}
             case "POST", ["transfers", name]:
                 return 200, self._transfer(name.lower(), approve=bool(body.get("approve", True)))
+            case "POST", ["happenings", name]:
+                happenings.happen(registry.engine, name.lower(), str(body.get("what")), body)
+                return 200, shown(registry, name) or {}
+            case "POST", ["messages"]:
+                registry.engine.tell(str(body.get("registrar", "portico")), str(body["text"]))
+                return 200, {}
         return 404, {"error": f"{method} /{'/'.join(path)}"}
 
     def _transfer(self, name: str, *, approve: bool) -> Any:
@@ -171,9 +192,28 @@ class Control:
         engine.store.put_domain(domain)
 
     def _seed_contact(self, registrar: str, identifier: str) -> None:
+        if self._registry.engine.store.get("contact", identifier) is None:
+            self._put_contact(registrar, identifier, SOMEBODY)
+
+    def _put_contact(self, registrar: str, identifier: str, person: dict[str, Any]) -> None:
+        """Put a contact as it is. KeyError names what is missing."""
         engine = self._registry.engine
-        if engine.store.get("contact", identifier) is not None:
-            return
+        postal = wire.node(CONTACT, "postalInfo", type="loc")
+        wire.add(postal, "name", person["name"])
+        if person.get("org"):
+            wire.add(postal, "org", person["org"])
+        address = wire.add(postal, "addr")
+        for tag, value in (
+            *(("street", line) for line in person.get("street", [])),
+            ("city", person["city"]),
+            ("pc", person.get("postal_code")),
+            ("cc", person["country"]),
+        ):
+            if value:
+                wire.add(address, tag, value)
+        fields = {"postalInfo": [postal], "email": [wire.node(CONTACT, "email", person["email"])]}
+        if person.get("phone"):
+            fields["voice"] = [wire.node(CONTACT, "voice", person["phone"])]
         made = {
             "id": identifier,
             "roid": engine.store.roid("C"),
@@ -181,6 +221,8 @@ class Control:
             "created": iso(engine.now),
             "auth": "",
             "statuses": [],
-            "fields": {"postalInfo": [SEED_ADDRESS], "email": [SEED_EMAIL]},
+            "fields": {
+                tag: [etree.tostring(one, encoding="unicode") for one in elements] for tag, elements in fields.items()
+            },
         }
         engine.store.put("contact", identifier, made)

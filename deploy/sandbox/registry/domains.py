@@ -45,6 +45,26 @@ def info(engine: Engine, context: Context, body: Element) -> Answer:
     given = wire.text_of(body, "authInfo/pw")
     if given is not None and not same_code(domain, given):
         raise RefusedError(2202, "Wrong auth code", (DOMAIN, "name", domain.name))
+    known = context.registrar == domain.sponsor or given is not None
+    data = described(engine, domain, hosts, known=known)
+    extensions = []
+    grace = domain.rgp(engine.now)
+    if grace:
+        shown = wire.node(RGP, "infData")
+        wire.add(shown, "rgpStatus", s=grace)
+        extensions.append(shown)
+    if domain.ds:
+        signed = wire.node(SECDNS, "infData")
+        for record in domain.ds:
+            element = wire.add(signed, "dsData")
+            for tag, value in zip(("keyTag", "alg", "digestType", "digest"), record, strict=True):
+                wire.add(element, tag, value)
+        extensions.append(signed)
+    return Answer(data=data, extensions=extensions)
+
+
+def described(engine: Engine, domain: Domain, hosts: str = "all", *, known: bool) -> Element:
+    """infData; with the auth code when the reader is one who knows it."""
     data = wire.node(DOMAIN, "infData")
     wire.add(data, "name", domain.name)
     wire.add(data, "roid", domain.roid)
@@ -70,22 +90,9 @@ def info(engine: Engine, context: Context, body: Element) -> Answer:
     wire.add(data, "exDate", domain.expires)
     if domain.transferred:
         wire.add(data, "trDate", domain.transferred)
-    if domain.auth and (context.registrar == domain.sponsor or given is not None):
+    if domain.auth and known:
         wire.add(wire.add(data, "authInfo"), "pw", domain.auth)
-    extensions = []
-    grace = domain.rgp(engine.now)
-    if grace:
-        shown = wire.node(RGP, "infData")
-        wire.add(shown, "rgpStatus", s=grace)
-        extensions.append(shown)
-    if domain.ds:
-        signed = wire.node(SECDNS, "infData")
-        for record in domain.ds:
-            element = wire.add(signed, "dsData")
-            for tag, value in zip(("keyTag", "alg", "digestType", "digest"), record, strict=True):
-                wire.add(element, tag, value)
-        extensions.append(signed)
-    return Answer(data=data, extensions=extensions)
+    return data
 
 
 @handles(DOMAIN, "create")

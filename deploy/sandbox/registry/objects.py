@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from copy import deepcopy
 from typing import Any
 
 from lxml import etree
@@ -52,11 +53,13 @@ def create_contact(engine: Engine, context: Context, body: Element) -> Answer:
         "statuses": [],
         "fields": _fields(body),
     }
+    if context.hold:
+        made["pending"] = _pending(context, "create", {})
     engine.store.put("contact", identifier, made)
     data = wire.node(CONTACT, "creData")
     wire.add(data, "id", identifier)
     wire.add(data, "crDate", made["created"])
-    return Answer(data=data)
+    return Answer(1001 if context.hold else 1000, data=data)
 
 
 @handles(CONTACT, "info")
@@ -72,7 +75,8 @@ def contact_info(engine: Engine, context: Context, body: Element) -> Answer:
     data = wire.node(CONTACT, "infData")
     wire.add(data, "id", contact["id"])
     wire.add(data, "roid", contact["roid"])
-    _show_statuses(data, contact["statuses"], linked=engine.store.linked("contact", contact["id"]))
+    statuses = [*contact["statuses"], *_pending_statuses(contact)]
+    _show_statuses(data, statuses, linked=engine.store.linked("contact", contact["id"]))
     for tag in COPIED:
         for xml in contact["fields"].get(tag, []):
             data.append(etree.fromstring(xml))
@@ -96,6 +100,9 @@ def update_contact(engine: Engine, context: Context, body: Element) -> Answer:
     removed, added, changed = (wire.find(body, part) for part in ("rem", "add", "chg"))
     if removed is None and added is None and changed is None:
         raise RefusedError(2003, "add, rem or chg is missing")
+    if contact.get("pending"):
+        raise RefusedError(2304, "An action is pending", (CONTACT, "id", contact["id"]))
+    before = deepcopy(contact)
     _change_statuses(contact, removed, added, CONTACT)
     if changed is not None:
         _proper(changed, partial=True)
@@ -103,8 +110,40 @@ def update_contact(engine: Engine, context: Context, body: Element) -> Answer:
         code = wire.text_of(changed, "authInfo/pw")
         contact["auth"] = contact["auth"] if code is None else code
     contact["updated"] = iso(engine.now)
+    if context.hold:
+        before["pending"] = _pending(context, "update", contact)
+        engine.store.put("contact", contact["id"], before)
+        return Answer(1001)
     engine.store.put("contact", contact["id"], contact)
     return Answer()
+
+
+def _pending(context: Context, command: str, result: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "command": command,
+        "cl_trid": context.cl_trid,
+        "sv_trid": context.sv_trid,
+        "registrar": context.registrar,
+        "result": result,
+    }
+
+
+def _pending_statuses(contact: dict[str, Any]) -> list[str]:
+    return [f"pending{contact['pending']['command'].capitalize()}"] if contact.get("pending") else []
+
+
+def complete_contact(engine: Engine, identifier: str, *, approve: bool = True) -> None:
+    """The holder has confirmed what was created or updated, or has not, with a message (RFC 5733 section 3.3)."""
+    with engine.store.transaction():
+        contact = engine.store.get("contact", identifier) or {}
+        action = contact.pop("pending", None)
+        if action is None:
+            raise LookupError(f"nothing is pending for {identifier}")
+        if action["command"] == "create" and not approve:
+            engine.store.remove("contact", identifier)
+        else:
+            engine.store.put("contact", identifier, action["result"] if approve and action["result"] else contact)
+        engine.tell_end(wire.node(CONTACT, "panData"), "id", identifier, action, approve=approve)
 
 
 @handles(CONTACT, "delete")

@@ -20,6 +20,8 @@ CREATE INDEX IF NOT EXISTS refs_owner ON refs (owner);
 CREATE TABLE IF NOT EXISTS messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT, registrar TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL, data TEXT);
 CREATE INDEX IF NOT EXISTS messages_registrar ON messages (registrar, id);
+CREATE TABLE IF NOT EXISTS emails (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, recipient TEXT NOT NULL, domain TEXT NOT NULL, code TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
@@ -203,3 +205,14 @@ class Store:
         return (
             self._db.execute("DELETE FROM messages WHERE id = ? AND registrar = ?", (message, registrar)).rowcount == 1
         )
+
+    def add_email(self, when: datetime, recipient: str, domain: str, code: str) -> None:
+        """What the registry would send to a holder: the domain's new auth code."""
+        self._db.execute(
+            "INSERT INTO emails (at, recipient, domain, code) VALUES (?, ?, ?, ?)", (iso(when), recipient, domain, code)
+        )
+
+    def emails(self, domain: str) -> list[dict[str, str]]:
+        """The oldest first."""
+        rows = self._db.execute("SELECT at, recipient, code FROM emails WHERE domain = ? ORDER BY id", (domain,))
+        return [{"at": row[0], "recipient": row[1], "code": row[2]} for row in rows]

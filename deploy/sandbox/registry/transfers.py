@@ -30,7 +30,7 @@ def transfer(engine: Engine, context: Context, body: Element) -> Answer:
     if entitled != context.registrar:
         raise RefusedError(2201, "Not yours to decide", (DOMAIN, "name", domain.name))
     settle(engine, domain, ENDS[operation])
-    return Answer(data=_data(domain))
+    return Answer(data=transfer_data(domain))
 
 
 def _request(engine: Engine, context: Context, body: Element, domain: Domain) -> Answer:
@@ -57,8 +57,8 @@ def _request(engine: Engine, context: Context, body: Element, domain: Domain) ->
         "until": iso(until),
     }
     engine.store.put_domain(domain)
-    engine.tell(domain.sponsor, "Transfer requested.", _data(domain))
-    return Answer(1001, data=_data(domain))
+    engine.tell(domain.sponsor, "Transfer requested.", transfer_data(domain))
+    return Answer(1001, data=transfer_data(domain))
 
 
 def _query(context: Context, body: Element, domain: Domain) -> Answer:
@@ -70,7 +70,7 @@ def _query(context: Context, body: Element, domain: Domain) -> Answer:
         raise RefusedError(2202, "Wrong auth code", (DOMAIN, "name", domain.name))
     if given is None and context.registrar not in parties:
         raise RefusedError(2201, "Not a party of the transfer", (DOMAIN, "name", domain.name))
-    return Answer(data=_data(domain))
+    return Answer(data=transfer_data(domain))
 
 
 def settle(engine: Engine, domain: Domain, status: str) -> None:
@@ -93,10 +93,11 @@ def settle(engine: Engine, domain: Domain, status: str) -> None:
         status, [gainer, loser]
     )
     for registrar in told:
-        engine.tell(registrar, f"Transfer {status}.", _data(domain))
+        engine.tell(registrar, f"Transfer {status}.", transfer_data(domain))
 
 
-def _data(domain: Domain) -> Element:
+def transfer_data(domain: Domain) -> Element:
+    """trnData of the latest transfer."""
     transfer = domain.transfer or {}
     data = wire.node(DOMAIN, "trnData")
     wire.add(data, "name", domain.name)

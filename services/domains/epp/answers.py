@@ -1,5 +1,10 @@
 """From a response's data to the model. Raises MalformedFrame when a promised part is missing."""
 
+from copy import deepcopy
+from typing import Any
+
+from lxml import etree
+
 from services.domains.epp.errors import MalformedFrame
 from services.domains.epp.frames import (
     CONTACT,
@@ -192,24 +197,46 @@ def host(response: Response) -> HostInfo:
 
 def message(response: Response) -> PollMessage | None:
     """None on 1300."""
-    queue, data = response.queue, response.data
+    queue = response.queue
     if response.code == 1300:
         return None
     if queue is None or not queue.get("id"):
         raise MalformedFrame("msgQ is missing")
-    moved = action = None
-    if data is not None and data.tag == f"{{{DOMAIN}}}trnData":
-        moved = _transfer(data, pending=False)
-    elif data is not None and str(data.tag).endswith("}panData"):
-        action = _action(data)
     return PollMessage(
         id=queue.get("id", ""),
         count=left(response),
         text=text(queue, "msg"),
         queued_at=moment(queue, "qDate"),
-        transfer=moved,
-        action=action,
+        xml=_without_secrets(queue),
+        **_told(response),
     )
+
+
+def _told(response: Response) -> dict[str, Any]:
+    """The fields of a PollMessage that its data fill. A message that cannot be read must not hold up those behind it:
+    it is one whose text alone is known."""
+    data = response.data
+    if data is None:
+        return {}
+    try:
+        if data.tag == f"{{{DOMAIN}}}trnData":
+            return {"transfer": _transfer(data, pending=False)}
+        if data.tag == f"{{{DOMAIN}}}infData":
+            return {"info": domain(response)}
+        if data.tag == f"{{{DOMAIN}}}renData":
+            return {"renewed": renewed(response)}
+        return {"action": _action(data)} if str(data.tag).endswith("}panData") else {}
+    except MalformedFrame:
+        return {}
+
+
+def _without_secrets(part: Element) -> str:
+    root = deepcopy(part.getroottree().getroot())
+    for element in root.iter("{*}pw", "{*}newPW", "{*}authInfo"):
+        element.text = None
+        for child in list(element):
+            element.remove(child)
+    return etree.tostring(root, encoding="unicode")
 
 
 def left(response: Response) -> int:
@@ -229,4 +256,5 @@ def _action(data: Element) -> PendingAction:
         cl_trid=(ids.findtext(f"{{{EPP}}}clTRID") or "").strip(),
         sv_trid=(ids.findtext(f"{{{EPP}}}svTRID") or "").strip(),
         at=moment(data, "paDate"),
+        of_domain=space(data) == DOMAIN,
     )

@@ -63,9 +63,14 @@ class Registry:
         server_name: str = "localhost",
         sessions: int = 4,
         timeout: float = 20.0,
+        name: str = "",
     ) -> None:
+        #: What it is called with us, wherever it is reached; its host without one.
+        self.name = name or host
         self._access = Access(host, port, registrar, password, ca_file, server_name, timeout)
         self._pool = Pool(self._access, sessions)
+        # The message queue has a session of its own: customers' commands never wait for it, nor it for them.
+        self._mailbox = Pool(self._access, 1)
         # A session stays free of a long list, for the registrations that were paid.
         self._checks_abreast = max(sessions - 1, 1)
 
@@ -85,6 +90,12 @@ class Registry:
     async def close(self) -> None:
         """Log out and close every session."""
         await self._pool.close()
+        await self._mailbox.close()
+
+    @property
+    def sessions(self) -> int:
+        """How many are open now, the message queue's included."""
+        return self._pool.sessions + self._mailbox.sessions
 
     # Domains
 
@@ -213,6 +224,12 @@ class Registry:
         """None when there is no such host."""
         return await self._found(commands.info(HOST, name, _query()), answers.host)
 
+    async def update_host(
+        self, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), cl_trid: str
+    ) -> Done:
+        """Its addresses. Raises ValueError when it would change nothing."""
+        return await self._run(commands.update_host(name, add, remove, cl_trid), answers.done)
+
     async def delete_host(self, name: str, *, cl_trid: str) -> Done:
         """Refused with 2305 while a domain uses it."""
         return await self._run(commands.delete(HOST, name, cl_trid), answers.done)
@@ -232,12 +249,13 @@ class Registry:
 
     async def poll_request(self) -> PollMessage | None:
         """The oldest message, or None. It stays there until it is acknowledged."""
-        return await self._run(commands.poll("req", _query()), answers.message)
+        return await self._run(commands.poll("req", _query()), answers.message, self._mailbox)
 
     async def poll_ack(self, message_id: str, *, cl_trid: str | None = None) -> int:
         """Remove a message; how many are left. Already removed counts as removed."""
         try:
-            return await self._run(commands.poll("ack", cl_trid or _query(), message_id), answers.left)
+            command = commands.poll("ack", cl_trid or _query(), message_id)
+            return await self._run(command, answers.left, self._mailbox)
         except EppRefused as refusal:
             if refusal.code != 2303:
                 raise
@@ -269,12 +287,12 @@ class Registry:
                 return None
             raise
 
-    async def _run(self, command: Command, extract: Callable[[Response], T]) -> T:
+    async def _run(self, command: Command, extract: Callable[[Response], T], pool: Pool | None = None) -> T:
         with tracer.start_as_current_span(f"epp {command.label}", kind=SpanKind.CLIENT, record_exception=False) as span:
             span.set_attribute("server.address", self._access.host)
             span.set_attribute("epp.cl_trid", command.cl_trid)
             try:
-                result, code = await self._attempts(command, extract)
+                result, code = await self._attempts(command, extract, pool or self._pool)
             except EppRefused as refusal:
                 span.set_attribute("epp.result_code", refusal.code)
                 if isinstance(refusal, EppServerFailure):
@@ -286,22 +304,22 @@ class Registry:
             span.set_attribute("epp.result_code", code)
             return result
 
-    async def _attempts(self, command: Command, extract: Callable[[Response], T]) -> tuple[T, int]:
+    async def _attempts(self, command: Command, extract: Callable[[Response], T], pool: Pool) -> tuple[T, int]:
         """A transform is sent once. A query gets a second try when a session that had rested turned out to be dead."""
         try:
-            return await self._once(command, extract)
+            return await self._once(command, extract, pool)
         except EppUnknown as error:
             if not command.query:
                 raise
             if isinstance(error.__cause__, TimeoutError | MalformedFrame):
                 raise EppUnavailable(str(error)) from error
         try:
-            return await self._once(command, extract)
+            return await self._once(command, extract, pool)
         except EppUnknown as error:
             raise EppUnavailable(str(error)) from error
 
-    async def _once(self, command: Command, extract: Callable[[Response], T]) -> tuple[T, int]:
-        async with self._pool.session() as session:
+    async def _once(self, command: Command, extract: Callable[[Response], T], pool: Pool) -> tuple[T, int]:
+        async with pool.session() as session:
             response = await session.send(command)
             if response.code >= 2000:
                 failed = response.code == 2400 or response.code >= 2500

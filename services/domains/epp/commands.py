@@ -269,7 +269,7 @@ def update_contact(contact: ContactData, cl_trid: str) -> Command:
     draft = Draft("update", cl_trid, ns=CONTACT)
     add(draft.body, "id", contact.id)
     part = add(draft.body, "chg")
-    _contact(part, contact)
+    _contact(part, contact, blank=True)
     if contact.auth_info:
         add(add(part, "authInfo"), "pw", contact.auth_info)
     return draft.finish()
@@ -279,9 +279,25 @@ def create_host(name: str, addresses: Sequence[str], cl_trid: str) -> Command:
     """RFC 5732 section 3.2.1."""
     draft = Draft("create", cl_trid, ns=HOST)
     add(draft.body, "name", name)
-    for address in addresses:
-        add(draft.body, "addr", address, ip=f"v{ip_address(address).version}")
+    _addresses(draft.body, addresses)
     return draft.finish()
+
+
+def update_host(name: str, added: Sequence[str], removed: Sequence[str], cl_trid: str) -> Command:
+    """RFC 5732 section 3.2.5: addresses. Raises ValueError when it would change nothing."""
+    draft = Draft("update", cl_trid, ns=HOST)
+    add(draft.body, "name", name)
+    for tag, addresses in (("add", added), ("rem", removed)):
+        if addresses:
+            _addresses(add(draft.body, tag), addresses)
+    if len(draft.body) == 1:
+        raise ValueError("the update changes nothing")
+    return draft.finish()
+
+
+def _addresses(parent: Element, addresses: Sequence[str]) -> None:
+    for address in addresses:
+        add(parent, "addr", address, ip=f"v{ip_address(address).version}")
 
 
 def _nameservers(parent: Element, names: Sequence[str]) -> None:
@@ -305,21 +321,22 @@ def _ds(parent: Element, records: Sequence[DsRecord]) -> None:
         add(part, "digest", record.digest)
 
 
-def _contact(parent: Element, contact: ContactData) -> None:
+def _contact(parent: Element, contact: ContactData, *, blank: bool = False) -> None:
+    """With `blank`, what is empty is said to be empty: an update leaves alone what it does not name."""
     postal = add(parent, "postalInfo", type=contact.kind)
     add(postal, "name", contact.name)
-    if contact.org:
+    if contact.org or blank:
         add(postal, "org", contact.org)
     address = add(postal, "addr")
     for line in contact.street:
         add(address, "street", line)
     add(address, "city", contact.city)
-    if contact.province:
+    if contact.province or blank:
         add(address, "sp", contact.province)
-    if contact.postal_code:
+    if contact.postal_code or blank:
         add(address, "pc", contact.postal_code)
     add(address, "cc", contact.country)
-    if contact.voice:
+    if contact.voice or blank:
         add(parent, "voice", contact.voice)
     if contact.fax:
         add(parent, "fax", contact.fax)

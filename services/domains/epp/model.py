@@ -107,6 +107,8 @@ class PendingAction:
     cl_trid: str
     sv_trid: str
     at: datetime | None
+    of_domain: bool = True
+    """Otherwise of a contact, and `name` is its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,20 @@ class PollMessage:
     """Messages in the queue, this one included."""
     text: str
     queued_at: datetime | None
+    xml: str = field(default="", repr=False)
+    """The whole frame, with passwords and auth codes taken out."""
     transfer: Transfer | None = None
     action: PendingAction | None = None
+    info: DomainInfo | None = None
+    """A domain as it is now, where the registry sends it along."""
+    renewed: Renewed | None = None
+
+    @property
+    def domain(self) -> str:
+        """The domain that it is about; empty when about none, or when the message does not say in its data."""
+        action = self.action if self.action is not None and self.action.of_domain else None
+        about = self.transfer or action or self.info or self.renewed
+        return "" if about is None else about.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import random
+import time
 from collections.abc import AsyncIterator
 
 from services.domains.epp.errors import EppUnavailable
@@ -11,6 +13,8 @@ KEEP_ALIVE = 120.0
 """Seconds of idling after which a session says hello; registries close after 5 to 10 minutes."""
 PROVE_AFTER = 30.0
 """Seconds of idling after which a session must prove that it lives before it carries a command."""
+BACKOFF, BACKOFF_MOST = 0.25, 30.0
+"""Seconds without a new connection after the second failure in a row, doubling with each, and at most."""
 
 
 class Pool:
@@ -22,6 +26,14 @@ class Pool:
         self._idle: list[Session] = []
         self._keeper: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        self._busy = 0
+        self._failures = 0
+        self._not_before = 0.0
+
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return self._busy + sum(session.usable for session in self._idle)
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -35,9 +47,11 @@ class Pool:
             raise EppUnavailable("every session is busy") from None
         try:
             session = await self._take()
+            self._busy += 1
             try:
                 yield session
             finally:
+                self._busy -= 1
                 if self._closing.is_set():
                     session.abort()
                 elif session.usable:
@@ -52,9 +66,24 @@ class Pool:
                 session.abort()
             elif session.idle < PROVE_AFTER or await session.hello():
                 return session
-        session = await Session.open(self._access)
+        session = await self._open()
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="epp keep-alive")
+        return session
+
+    async def _open(self) -> Session:
+        """Where the registry is away, callers learn it at once, and it is left in peace for ever longer."""
+        if time.monotonic() < self._not_before:
+            raise EppUnavailable("no connection: the registry was away a moment ago")
+        try:
+            session = await Session.open(self._access)
+        except EppUnavailable:
+            self._failures += 1
+            if self._failures > 1:
+                pause = min(BACKOFF * 2.0 ** min(self._failures - 2, 20), BACKOFF_MOST)
+                self._not_before = time.monotonic() + pause * random.uniform(0.8, 1.2)  # noqa: S311
+            raise
+        self._failures = 0
         return session
 
     async def _keep(self) -> None:

@@ -7,11 +7,12 @@ from uuid import UUID
 from portico.domains.v1 import domains_pb2 as pb
 from portico.domains.v1 import domains_pb2_grpc
 from services.chassis import operations, pages, times
-from services.chassis.db import Row
+from services.chassis.db import Queryable, Row
 from services.chassis.grpc import Call, requires
 from services.chassis.operations import state_names
 from services.domains import auth_codes, orders, store, zone_store
 from services.domains.app import App
+from services.domains.changes import DomainNotFound
 from services.domains.names import DomainInvalid, is_host, parse
 from services.domains.rpc.zones import zone_to_pb
 
@@ -32,7 +33,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         return pb.GetDashboardResponse(
             domains=map(to_pb, newest),
             expiring=map(to_pb, expiring),
-            counts=[pb.DomainCount(state=_state(row["state"]), count=row["count"]) for row in counts],
+            counts=[pb.DomainCount(state=state_to_pb(row["state"]), count=row["count"]) for row in counts],
         )
 
     @requires("domains.read")
@@ -60,7 +61,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
         name = parse(req.name)
         row = await store.by_name(self.db, call.actor.account_id, call.scope.resources, name.ascii)
         if row is None:
-            raise auth_codes.DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
+            raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
         return to_pb(row)
 
     @requires(None)
@@ -86,30 +87,19 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
             if not is_host(host) or host in req.nameservers[:index]:
                 raise DomainInvalid("is no host name, or named twice", field=f"nameservers[{index}]", name=host)
         ordered = await orders.register(self.app, call.actor, call.scope, req, call.now)
-        if ordered.order is None:
-            return pb.RegisterDomainsResponse(refusals=ordered.refusals)
-        ids = [row["operation_id"] for row in ordered.items]
-        running = {row["id"]: row for row in await operations.by_ids(self.db, call.actor.account_id, ids)}
-        return pb.RegisterDomainsResponse(
-            order=pb.Order(
-                id=str(ordered.order["id"]),
-                created_at=times.to_pb(ordered.order["created_at"]),
-                items=[
-                    pb.OrderItem(
-                        name=row["name"],
-                        domain_id=str(row["id"]),
-                        operation=operations.to_pb(running[row["operation_id"]]),
-                    )
-                    for row in ordered.items
-                ],
-            ),
-            refusals=ordered.refusals,
-        )
+        order = await order_to_pb(self.db, call.actor.account_id, ordered.order, ordered.items)
+        return pb.RegisterDomainsResponse(order=order, refusals=ordered.refusals)
 
     @requires("domains.authcode", step_up=True)
     async def RequestAuthCode(self, req: pb.RequestAuthCodeRequest, call: Call) -> pb.RequestAuthCodeResponse:
-        code = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id))
-        return pb.RequestAuthCodeResponse(delivery=pb.AUTH_CODE_DELIVERY_SHOWN, code=code)
+        found = await auth_codes.request(self.app, call.actor, call.scope, UUID(req.domain_id), call.now)
+        answer = pb.RequestAuthCodeResponse(
+            delivery=pb.AuthCodeDelivery.Value(f"AUTH_CODE_DELIVERY_{found.delivery}"), code=found.code
+        )
+        if found.operation_id is not None:
+            [row] = await operations.by_ids(self.db, call.actor.account_id, [found.operation_id])
+            answer.operation.CopyFrom(operations.to_pb(row))
+        return answer
 
     @requires("dns.read")
     async def BatchGetZones(self, req: pb.BatchGetZonesRequest, call: Call) -> pb.BatchGetZonesResponse:
@@ -166,8 +156,29 @@ def _ids(texts: Sequence[str]) -> list[UUID]:
     return [UUID(text) for text in texts]
 
 
-def _state(name: str) -> pb.DomainState.ValueType:
+def state_to_pb(name: str) -> pb.DomainState.ValueType:
     return pb.DomainState.Value(f"DOMAIN_STATE_{name}")
+
+
+async def order_to_pb(q: Queryable, account_id: UUID, order: Row | None, items: Sequence[Row]) -> pb.Order | None:
+    """An order with what is under way for each item; None for none."""
+    if order is None:
+        return None
+    running = await operations.by_ids(q, account_id, [item["operation_id"] for item in items])
+    by_id = {row["id"]: operations.to_pb(row) for row in running}
+    return pb.Order(
+        id=str(order["id"]),
+        created_at=times.to_pb(order["created_at"]),
+        items=[
+            pb.OrderItem(
+                name=item["name"],
+                domain_id=str(item["domain_id"]),
+                operation=by_id[item["operation_id"]],
+                action=pb.OrderAction.Value(f"ORDER_ACTION_{item['action']}"),
+            )
+            for item in items
+        ],
+    )
 
 
 def to_pb(row: Row) -> pb.Domain:
@@ -175,13 +186,13 @@ def to_pb(row: Row) -> pb.Domain:
         id=str(row["id"]),
         name=row["name"],
         unicode_name=row["unicode_name"],
-        state=_state(row["state"]),
+        state=state_to_pb(row["state"]),
         statuses=row["statuses"],
         registered_at=times.to_pb(row["registered_at"]),
         expires_at=times.to_pb(row["expires_at"]),
         auto_renew=row["auto_renew"],
         locked="clientTransferProhibited" in row["statuses"],
-        nameservers=[pb.Nameserver(host=host) for host in row["nameservers"]],
+        nameservers=[pb.Nameserver(host=host, addresses=row["glue"].get(host)) for host in row["nameservers"]],
         created_at=times.to_pb(row["created_at"]),
         tld=row["tld"],
     )

@@ -18,6 +18,7 @@ from services.domains.zone_changes import Attempt, Changed, Difference, Edit
 
 _SHOWN_NOW, _SHOWN_LATER = 1000, 100
 _SHOWN_PROBLEMS = 200
+_SHOWN_AS = {"REMOVING": "DISABLING"}
 
 
 class ZonesRpc(zones_pb2_grpc.ZonesServiceServicer):
@@ -109,7 +110,7 @@ class ZonesRpc(zones_pb2_grpc.ZonesServiceServicer):
             zone=zone_to_pb(changed.zone),
             diff=map(_difference, changed.diff[:_SHOWN_NOW]),
             diff_size=len(changed.diff),
-            refusals=map(_refusal, changed.problems[:_SHOWN_PROBLEMS]),
+            refusals=map(refusal, changed.problems[:_SHOWN_PROBLEMS]),
         )
         if changed.operation_id is not None:
             [row] = await operations.by_ids(self.db, call.actor.account_id, [changed.operation_id])
@@ -124,6 +125,11 @@ def zone_to_pb(row: Row) -> domains_pb2.Zone:
         name=row["name"],
         version=row["version"],
         applied=row["applied_version"] == row["version"],
+        # That the keys are going already is no difference to whoever looks.
+        dnssec=domains_pb2.DnssecState.Value(f"DNSSEC_STATE_{_SHOWN_AS.get(row['dnssec'], row['dnssec'])}"),
+        dnssec_since=times.to_pb(row["dnssec_since"]),
+        dnssec_until=times.to_pb(row["dnssec_until"]),
+        ds=[domains_pb2.DsRecord(**one) for one in row["ds"]],
     )
 
 
@@ -132,7 +138,7 @@ def _attempt(req: pb.ChangeZoneRequest | pb.ImportZoneRequest | pb.RollbackZoneR
     return Attempt(call.actor, call.scope, UUID(req.domain_id), req.if_version, req.note, req.dry_run, now)
 
 
-def _refusal(error: DomainError) -> common_pb2.Refusal:
+def refusal(error: DomainError) -> common_pb2.Refusal:
     return common_pb2.Refusal(
         reason=error.reason, field=error.field, metadata={"detail": error.detail, **error.metadata}
     )

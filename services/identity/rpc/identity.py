@@ -10,11 +10,12 @@ from portico.identity.v1 import identity_pb2 as pb
 from portico.identity.v1.identity_pb2_grpc import IdentityServiceServicer
 from services.chassis import pages
 from services.chassis.db import Row
+from services.chassis.errors import Invalid
 from services.chassis.grpc import Call, public, requires
 from services.chassis.times import from_pb, to_pb
 from services.identity import accounts, api_tokens, contacts, credentials, emails, event_log, log_store, sessions
 from services.identity.app import App
-from services.identity.letters import SECRET
+from services.identity.rpc.emails import created, email, email_filter
 from services.identity.wire import account_to_pb, contact_to_pb, grant_to_pb, lock_to_pb, user_to_pb
 
 
@@ -47,6 +48,7 @@ class IdentityRpc(IdentityServiceServicer):
         made = await sessions.sign_in(
             self._app.db,
             self._app.hasher,
+            self._app.post,
             request.email,
             request.password,
             ip=request.ip,
@@ -82,17 +84,26 @@ class IdentityRpc(IdentityServiceServicer):
     @requires("log.read")
     async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
         page = pages.read(request.page)
-        rows = await event_log.page(
-            self._app.db, call.actor, call.scope, action=request.action, search=request.search, page=page
+        wanted = log_store.Filter(
+            request.action,
+            request.actor_kinds,
+            request.contact_id,
+            request.subject_type,
+            request.subject_id,
+            _bound(request, "since"),
+            _bound(request, "until"),
+            request.search,
         )
+        rows = await event_log.page(self._app.db, call.actor, call.scope, wanted, page)
         kept, info = page.cut(rows, log_store.cursor)
         return pb.ListEventsResponse(events=map(_event, kept), page=info)
 
     @requires("emails.read")
     async def ListEmails(self, request: pb.ListEmailsRequest, call: Call) -> pb.ListEmailsResponse:
         page = pages.read(request.page)
-        kept, info = page.cut(await emails.page(self._app.db, call.actor, call.scope, page), _created)
-        return pb.ListEmailsResponse(emails=map(_email, kept), page=info)
+        rows = await emails.page(self._app.db, call.actor, call.scope, email_filter(request), page)
+        kept, info = page.cut(rows, created)
+        return pb.ListEmailsResponse(emails=map(email, kept), page=info)
 
     @requires(None)
     async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
@@ -118,6 +129,7 @@ class IdentityRpc(IdentityServiceServicer):
     async def CreateApiToken(self, request: pb.CreateApiTokenRequest, call: Call) -> pb.CreateApiTokenResponse:
         token, secret = await api_tokens.create(
             self._app.db,
+            self._app.post,
             call.actor,
             request,
             request_id=request.request_id,
@@ -131,11 +143,8 @@ class IdentityRpc(IdentityServiceServicer):
 
     @requires(None)
     async def RevokeApiToken(self, request: pb.RevokeApiTokenRequest, call: Call) -> pb.RevokeApiTokenResponse:
-        await api_tokens.revoke(self._app.db, call.actor, UUID(request.id), call.now)
+        await api_tokens.revoke(self._app.db, self._app.post, call.actor, UUID(request.id), call.now)
         return pb.RevokeApiTokenResponse()
-
-
-_STATES = {"queued": pb.EMAIL_STATE_QUEUED, "sent": pb.EMAIL_STATE_SENT, "failed": pb.EMAIL_STATE_FAILED}
 
 
 def _session(row: Row, current: UUID | None) -> pb.Session:
@@ -175,6 +184,16 @@ def _possible(stamp: Timestamp) -> datetime | None:
         return None
 
 
+def _bound(request: pb.ListEventsRequest, name: str) -> datetime | None:
+    """A moment that the log is asked from or until; Invalid for one that no calendar has."""
+    if not request.HasField(name):  # type: ignore[arg-type]
+        return None
+    bound = _possible(getattr(request, name))
+    if bound is None:
+        raise Invalid("is no moment", field=name)
+    return bound
+
+
 def _event(row: Row) -> pb.Event:
     return pb.Event(
         id=str(row["id"]),
@@ -193,20 +212,3 @@ def _event(row: Row) -> pb.Event:
         before_json=row["before_json"],
         after_json=row["after_json"],
     )
-
-
-def _email(row: Row) -> pb.Email:
-    return pb.Email(
-        id=str(row["id"]),
-        created_at=to_pb(row["created_at"]),
-        sent_at=to_pb(row["sent_at"]),
-        recipient=row["recipient"],
-        subject=row["subject"],
-        body=row["body"].replace(SECRET, "•••"),
-        state=_STATES[row["state"]],
-        category=row["category"],
-    )
-
-
-def _created(row: Row) -> tuple[datetime, UUID]:
-    return row["created_at"], row["id"]

@@ -96,6 +96,7 @@ class InvoiceLine(_message.Message):
     SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
     SUBJECT_ID_FIELD_NUMBER: _builtins.int
     PERIOD_MONTHS_FIELD_NUMBER: _builtins.int
+    ORDER_ITEM_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     description: _builtins.str
     quantity: _builtins.int
@@ -106,6 +107,8 @@ class InvoiceLine(_message.Message):
     subject_id: _builtins.str
     period_months: _builtins.int
     """The whole period that the line pays for, whatever the quantity; 0 when none."""
+    order_item_id: _builtins.str
+    """The item of the order that the line is for; empty when none."""
     @_builtins.property
     def net(self) -> _common_pb2.Money: ...
     @_builtins.property
@@ -125,10 +128,11 @@ class InvoiceLine(_message.Message):
         subject_type: _builtins.str = ...,
         subject_id: _builtins.str = ...,
         period_months: _builtins.int = ...,
+        order_item_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gross", b"gross", "net", b"net", "vat", b"vat"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "gross", b"gross", "id", b"id", "net", b"net", "period_months", b"period_months", "quantity", b"quantity", "subject_id", b"subject_id", "subject_type", b"subject_type", "vat", b"vat", "vat_rate_bp", b"vat_rate_bp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "gross", b"gross", "id", b"id", "net", b"net", "order_item_id", b"order_item_id", "period_months", b"period_months", "quantity", b"quantity", "subject_id", b"subject_id", "subject_type", b"subject_type", "vat", b"vat", "vat_rate_bp", b"vat_rate_bp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -518,7 +522,7 @@ class Price(_message.Message):
     PERIOD_MONTHS_FIELD_NUMBER: _builtins.int
     NET_FIELD_NUMBER: _builtins.int
     action: _builtins.str
-    """"DOMAIN_REGISTER", "DOMAIN_RENEW", "DOMAIN_TRANSFER", "HOSTING"."""
+    """"DOMAIN_REGISTER", "DOMAIN_RENEW", "DOMAIN_TRANSFER", "DOMAIN_RESTORE", "HOSTING"."""
     item: _builtins.str
     """The top-level domain or the plan's code."""
     period_months: _builtins.int

@@ -144,7 +144,7 @@ Global___InvoiceCredited: _TypeAlias = InvoiceCredited  # noqa: Y015
 
 @_typing.final
 class OrderRejected(_message.Message):
-    """An order could not be priced; nothing was charged and nothing will be."""
+    """An order could not be priced, or was not paid in time; nothing was charged and nothing will be."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -156,7 +156,7 @@ class OrderRejected(_message.Message):
     order_id: _builtins.str
     account_id: _builtins.str
     reason: _builtins.str
-    """PRICE_MISSING."""
+    """PRICE_MISSING, ORDER_UNPAID."""
     detail: _builtins.str
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...

@@ -77,6 +77,27 @@ DOMAIN_SORT_FIELD_EXPIRES_AT: DomainSortField.ValueType  # 2
 DOMAIN_SORT_FIELD_CREATED_AT: DomainSortField.ValueType  # 3
 Global___DomainSortField: _TypeAlias = DomainSortField  # noqa: Y015
 
+class _OrderAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_ACTION_UNSPECIFIED: _OrderAction.ValueType  # 0
+    ORDER_ACTION_REGISTER: _OrderAction.ValueType  # 1
+    ORDER_ACTION_TRANSFER: _OrderAction.ValueType  # 2
+    ORDER_ACTION_RENEW: _OrderAction.ValueType  # 3
+    ORDER_ACTION_RESTORE: _OrderAction.ValueType  # 4
+
+class OrderAction(_OrderAction, metaclass=_OrderActionEnumTypeWrapper): ...
+
+ORDER_ACTION_UNSPECIFIED: OrderAction.ValueType  # 0
+ORDER_ACTION_REGISTER: OrderAction.ValueType  # 1
+ORDER_ACTION_TRANSFER: OrderAction.ValueType  # 2
+ORDER_ACTION_RENEW: OrderAction.ValueType  # 3
+ORDER_ACTION_RESTORE: OrderAction.ValueType  # 4
+Global___OrderAction: _TypeAlias = OrderAction  # noqa: Y015
+
 class _AuthCodeDelivery:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -98,6 +119,27 @@ AUTH_CODE_DELIVERY_REGISTRY_EMAIL: AuthCodeDelivery.ValueType  # 2
 """The registry e-mails it to the holder."""
 Global___AuthCodeDelivery: _TypeAlias = AuthCodeDelivery  # noqa: Y015
 
+class _DnssecState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DnssecStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DnssecState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DNSSEC_STATE_UNSPECIFIED: _DnssecState.ValueType  # 0
+    DNSSEC_STATE_OFF: _DnssecState.ValueType  # 1
+    DNSSEC_STATE_ENABLING: _DnssecState.ValueType  # 2
+    DNSSEC_STATE_ON: _DnssecState.ValueType  # 3
+    DNSSEC_STATE_DISABLING: _DnssecState.ValueType  # 4
+
+class DnssecState(_DnssecState, metaclass=_DnssecStateEnumTypeWrapper): ...
+
+DNSSEC_STATE_UNSPECIFIED: DnssecState.ValueType  # 0
+DNSSEC_STATE_OFF: DnssecState.ValueType  # 1
+DNSSEC_STATE_ENABLING: DnssecState.ValueType  # 2
+DNSSEC_STATE_ON: DnssecState.ValueType  # 3
+DNSSEC_STATE_DISABLING: DnssecState.ValueType  # 4
+Global___DnssecState: _TypeAlias = DnssecState  # noqa: Y015
+
 @_typing.final
 class Nameserver(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -106,7 +148,9 @@ class Nameserver(_message.Message):
     ADDRESSES_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     @_builtins.property
-    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the host is inside the domain itself (glue)."""
+
     def __init__(
         self,
         *,
@@ -411,7 +455,9 @@ class Availability(_message.Message):
     unicode_name: _builtins.str
     available: _builtins.bool
     reason: _builtins.str
-    """Why not: DOMAIN_TAKEN, DOMAIN_INVALID, TLD_NOT_SOLD, REGISTRY_UNAVAILABLE; empty when available."""
+    """Why not: DOMAIN_TAKEN, DOMAIN_INVALID, DOMAIN_MIXED_SCRIPT, DOMAIN_CHARACTER_REFUSED, TLD_NOT_SOLD,
+    REGISTRY_UNAVAILABLE; empty when available.
+    """
     tld: _builtins.str
     def __init__(
         self,
@@ -497,8 +543,10 @@ class OrderItem(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DOMAIN_ID_FIELD_NUMBER: _builtins.int
     OPERATION_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     domain_id: _builtins.str
+    action: Global___OrderAction.ValueType
     @_builtins.property
     def operation(self) -> _common_pb2.Operation: ...
     def __init__(
@@ -507,10 +555,11 @@ class OrderItem(_message.Message):
         name: _builtins.str = ...,
         domain_id: _builtins.str = ...,
         operation: _common_pb2.Operation | None = ...,
+        action: Global___OrderAction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain_id", b"domain_id", "name", b"name", "operation", b"operation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "domain_id", b"domain_id", "name", b"name", "operation", b"operation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -594,18 +643,24 @@ class RequestAuthCodeResponse(_message.Message):
 
     DELIVERY_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
     delivery: Global___AuthCodeDelivery.ValueType
     code: _builtins.str
     """Empty unless shown."""
+    @_builtins.property
+    def operation(self) -> _common_pb2.Operation:
+        """Sets the code, or has the registry mail it: the code works once this has succeeded. Unset where it works already."""
+
     def __init__(
         self,
         *,
         delivery: Global___AuthCodeDelivery.ValueType = ...,
         code: _builtins.str = ...,
+        operation: _common_pb2.Operation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "delivery", b"delivery"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "delivery", b"delivery", "operation", b"operation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -620,12 +675,29 @@ class Zone(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     APPLIED_FIELD_NUMBER: _builtins.int
+    DNSSEC_FIELD_NUMBER: _builtins.int
+    DNSSEC_SINCE_FIELD_NUMBER: _builtins.int
+    DNSSEC_UNTIL_FIELD_NUMBER: _builtins.int
+    DS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     domain_id: _builtins.str
     name: _builtins.str
     version: _builtins.int
     applied: _builtins.bool
     """Whether the nameservers already serve this version."""
+    dnssec: Global___DnssecState.ValueType
+    @_builtins.property
+    def dnssec_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is so."""
+
+    @_builtins.property
+    def dnssec_until(self) -> _timestamp_pb2.Timestamp:
+        """While disabling, once the DS is gone: when the keys can follow."""
+
+    @_builtins.property
+    def ds(self) -> _containers.RepeatedCompositeFieldContainer[Global___DsRecord]:
+        """Of our keys, as the registry gets them."""
+
     def __init__(
         self,
         *,
@@ -634,14 +706,49 @@ class Zone(_message.Message):
         name: _builtins.str = ...,
         version: _builtins.int = ...,
         applied: _builtins.bool = ...,
+        dnssec: Global___DnssecState.ValueType = ...,
+        dnssec_since: _timestamp_pb2.Timestamp | None = ...,
+        dnssec_until: _timestamp_pb2.Timestamp | None = ...,
+        ds: _abc.Iterable[Global___DsRecord] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dnssec_since", b"dnssec_since", "dnssec_until", b"dnssec_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "domain_id", b"domain_id", "id", b"id", "name", b"name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "dnssec", b"dnssec", "dnssec_since", b"dnssec_since", "dnssec_until", b"dnssec_until", "domain_id", b"domain_id", "ds", b"ds", "id", b"id", "name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Zone: _TypeAlias = Zone  # noqa: Y015
+
+@_typing.final
+class DsRecord(_message.Message):
+    """A delegation signer record (RFC 4034 section 5)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_TAG_FIELD_NUMBER: _builtins.int
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    DIGEST_TYPE_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    key_tag: _builtins.int
+    algorithm: _builtins.int
+    digest_type: _builtins.int
+    digest: _builtins.str
+    """Upper-case hex."""
+    def __init__(
+        self,
+        *,
+        key_tag: _builtins.int = ...,
+        algorithm: _builtins.int = ...,
+        digest_type: _builtins.int = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "digest", b"digest", "digest_type", b"digest_type", "key_tag", b"key_tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DsRecord: _TypeAlias = DsRecord  # noqa: Y015
 
 @_typing.final
 class BatchGetZonesRequest(_message.Message):

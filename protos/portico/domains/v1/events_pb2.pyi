@@ -92,6 +92,255 @@ class RegistrationRequested(_message.Message):
 Global___RegistrationRequested: _TypeAlias = RegistrationRequested  # noqa: Y015
 
 @_typing.final
+class OrderedItem(_message.Message):
+    """Something to pay for before it is carried out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    TLD_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    YEARS_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    domain_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    tld: _builtins.str
+    action: _builtins.str
+    """"REGISTER", "TRANSFER", "RENEW", "RESTORE"."""
+    years: _builtins.int
+    """What is added to the registration period; 0 for nothing."""
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        domain_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        tld: _builtins.str = ...,
+        action: _builtins.str = ...,
+        years: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "domain_id", b"domain_id", "item_id", b"item_id", "name", b"name", "tld", b"tld", "unicode_name", b"unicode_name", "years", b"years"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderedItem: _TypeAlias = OrderedItem  # noqa: Y015
+
+@_typing.final
+class OrderRequested(_message.Message):
+    """An order of any kind waits for payment. One event an order; billing answers with one proforma. It takes the place of
+    RegistrationRequested, which nobody sends any more.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    PAY_BY_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    account_id: _builtins.str
+    locale: _builtins.str
+    """The reader's language: "hu" or "en"."""
+    pay_by: _builtins.str
+    """The last day on which paying helps, ISO 8601; empty: as billing's terms say."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderedItem]: ...
+    @_builtins.property
+    def actor(self) -> _common_pb2.ActorRef: ...
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        items: _abc.Iterable[Global___OrderedItem] | None = ...,
+        actor: _common_pb2.ActorRef | None = ...,
+        locale: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        pay_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "actor", b"actor", "items", b"items", "locale", b"locale", "occurred_at", b"occurred_at", "order_id", b"order_id", "pay_by", b"pay_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderRequested: _TypeAlias = OrderRequested  # noqa: Y015
+
+@_typing.final
+class OrderItemFailed(_message.Message):
+    """A paid item ended without what was ordered; billing credits its line, once per item_id. It takes the place of
+    RegistrationFailed.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    order_id: _builtins.str
+    account_id: _builtins.str
+    domain_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    action: _builtins.str
+    reason: _builtins.str
+    """DOMAIN_TAKEN, REGISTRY_REFUSED, AUTH_CODE_WRONG, TRANSFER_REJECTED, ..."""
+    detail: _builtins.str
+    locale: _builtins.str
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        domain_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        action: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        locale: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "action", b"action", "detail", b"detail", "domain_id", b"domain_id", "item_id", b"item_id", "locale", b"locale", "name", b"name", "order_id", b"order_id", "reason", b"reason", "unicode_name", b"unicode_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderItemFailed: _TypeAlias = OrderItemFailed  # noqa: Y015
+
+@_typing.final
+class DomainTransferredIn(_message.Message):
+    """A domain came to us from another registrar."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    domain_id: _builtins.str
+    order_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        domain_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "domain_id", b"domain_id", "expires_at", b"expires_at", "name", b"name", "order_id", b"order_id", "unicode_name", b"unicode_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DomainTransferredIn: _TypeAlias = DomainTransferredIn  # noqa: Y015
+
+@_typing.final
+class DomainRenewed(_message.Message):
+    """A registration period was extended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    domain_id: _builtins.str
+    order_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        domain_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "domain_id", b"domain_id", "expires_at", b"expires_at", "name", b"name", "order_id", b"order_id", "unicode_name", b"unicode_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DomainRenewed: _TypeAlias = DomainRenewed  # noqa: Y015
+
+@_typing.final
+class DomainRestored(_message.Message):
+    """A deleted domain is back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    domain_id: _builtins.str
+    order_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        domain_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "domain_id", b"domain_id", "expires_at", b"expires_at", "name", b"name", "order_id", b"order_id", "unicode_name", b"unicode_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DomainRestored: _TypeAlias = DomainRestored  # noqa: Y015
+
+@_typing.final
 class DomainRegistered(_message.Message):
     """A domain is registered and ours."""
 
@@ -188,11 +437,15 @@ class OrderOutcome(_message.Message):
     REGISTERED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
     domain_id: _builtins.str
     name: _builtins.str
     unicode_name: _builtins.str
     registered: _builtins.bool
+    """Whether what was ordered came about, whatever the action."""
     reason: _builtins.str
+    action: _builtins.str
+    """"REGISTER", "TRANSFER", "RENEW", "RESTORE"; empty means REGISTER."""
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -204,10 +457,11 @@ class OrderOutcome(_message.Message):
         registered: _builtins.bool = ...,
         reason: _builtins.str = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        action: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain_id", b"domain_id", "expires_at", b"expires_at", "name", b"name", "reason", b"reason", "registered", b"registered", "unicode_name", b"unicode_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "domain_id", b"domain_id", "expires_at", b"expires_at", "name", b"name", "reason", b"reason", "registered", b"registered", "unicode_name", b"unicode_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -251,3 +505,92 @@ class OrderCompleted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderCompleted: _TypeAlias = OrderCompleted  # noqa: Y015
+
+@_typing.final
+class DomainChanged(_message.Message):
+    """A domain is changed at its registry, or in what we do with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    domain_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    what: _builtins.str
+    """"nameservers", "lock", "contacts", "auto_renew", "dnssec", "state"; "registry": it differed there, and ours
+    followed.
+    """
+    @_builtins.property
+    def actor(self) -> _common_pb2.ActorRef: ...
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        domain_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        what: _builtins.str = ...,
+        actor: _common_pb2.ActorRef | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "actor", b"actor", "domain_id", b"domain_id", "name", b"name", "occurred_at", b"occurred_at", "unicode_name", b"unicode_name", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DomainChanged: _TypeAlias = DomainChanged  # noqa: Y015
+
+@_typing.final
+class AuthCodeRequested(_message.Message):
+    """Somebody asked for the code that moves a domain to another registrar. The code itself is told to nobody else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    domain_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    delivery: _builtins.str
+    """"SHOWN", "REGISTRY_EMAIL"."""
+    locale: _builtins.str
+    @_builtins.property
+    def actor(self) -> _common_pb2.ActorRef: ...
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        domain_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        delivery: _builtins.str = ...,
+        actor: _common_pb2.ActorRef | None = ...,
+        locale: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "actor", b"actor", "delivery", b"delivery", "domain_id", b"domain_id", "locale", b"locale", "name", b"name", "occurred_at", b"occurred_at", "unicode_name", b"unicode_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuthCodeRequested: _TypeAlias = AuthCodeRequested  # noqa: Y015

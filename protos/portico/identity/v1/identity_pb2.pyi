@@ -75,6 +75,8 @@ class _EmailStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailState
     EMAIL_STATE_QUEUED: _EmailState.ValueType  # 1
     EMAIL_STATE_SENT: _EmailState.ValueType  # 2
     EMAIL_STATE_FAILED: _EmailState.ValueType  # 3
+    EMAIL_STATE_BOUNCED: _EmailState.ValueType  # 4
+    """The server took it, and it came back."""
 
 class EmailState(_EmailState, metaclass=_EmailStateEnumTypeWrapper): ...
 
@@ -82,6 +84,8 @@ EMAIL_STATE_UNSPECIFIED: EmailState.ValueType  # 0
 EMAIL_STATE_QUEUED: EmailState.ValueType  # 1
 EMAIL_STATE_SENT: EmailState.ValueType  # 2
 EMAIL_STATE_FAILED: EmailState.ValueType  # 3
+EMAIL_STATE_BOUNCED: EmailState.ValueType  # 4
+"""The server took it, and it came back."""
 Global___EmailState: _TypeAlias = EmailState  # noqa: Y015
 
 @_typing.final
@@ -92,11 +96,14 @@ class User(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
+    EMAIL_BOUNCING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     email: _builtins.str
     name: _builtins.str
     locale: _builtins.str
     """"hu" or "en"."""
+    email_bouncing: _builtins.bool
+    """Mail to its address came back, and none has been taken since."""
     def __init__(
         self,
         *,
@@ -104,10 +111,11 @@ class User(_message.Message):
         email: _builtins.str = ...,
         name: _builtins.str = ...,
         locale: _builtins.str = ...,
+        email_bouncing: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "id", b"id", "locale", b"locale", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "email_bouncing", b"email_bouncing", "id", b"id", "locale", b"locale", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -723,27 +731,55 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
 class ListEventsRequest(_message.Message):
+    """Empty fields filter nothing."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ACTION_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
+    ACTOR_KINDS_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     action: _builtins.str
-    """Part of the action; empty means all."""
+    """How the action begins: "domain."."""
     search: _builtins.str
     """Part of the actor's or the object's label."""
+    contact_id: _builtins.str
+    """The membership through which it was done."""
+    subject_type: _builtins.str
+    subject_id: _builtins.str
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
+    @_builtins.property
+    def actor_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in ActorRef: "user", "token", "operator", "system"."""
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """From this moment on, and before that one."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         action: _builtins.str = ...,
         search: _builtins.str = ...,
         page: _common_pb2.PageRequest | None = ...,
+        actor_kinds: _abc.Iterable[_builtins.str] | None = ...,
+        contact_id: _builtins.str = ...,
+        subject_type: _builtins.str = ...,
+        subject_id: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "page", b"page", "search", b"search"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor_kinds", b"actor_kinds", "contact_id", b"contact_id", "page", b"page", "search", b"search", "since", b"since", "subject_id", b"subject_id", "subject_type", b"subject_type", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -785,13 +821,21 @@ class Email(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    FAILURE_DETAIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     recipient: _builtins.str
     subject: _builtins.str
     body: _builtins.str
     state: Global___EmailState.ValueType
     category: _builtins.str
-    """"billing", "support", "service" or "domain"."""
+    """"billing", "support", "service", "domain" or "security"."""
+    failure: _builtins.str
+    """Why it did not arrive, or did not yet: ADDRESS_INVALID, ADDRESS_UNKNOWN, MAILBOX_FULL, MESSAGE_REFUSED,
+    SERVER_AWAY; empty where nothing is wrong.
+    """
+    failure_detail: _builtins.str
+    """What the other server said, as it said it."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -807,10 +851,12 @@ class Email(_message.Message):
         body: _builtins.str = ...,
         state: Global___EmailState.ValueType = ...,
         category: _builtins.str = ...,
+        failure: _builtins.str = ...,
+        failure_detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "category", b"category", "created_at", b"created_at", "id", b"id", "recipient", b"recipient", "sent_at", b"sent_at", "state", b"state", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "category", b"category", "created_at", b"created_at", "failure", b"failure", "failure_detail", b"failure_detail", "id", b"id", "recipient", b"recipient", "sent_at", b"sent_at", "state", b"state", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -818,19 +864,33 @@ Global___Email: _TypeAlias = Email  # noqa: Y015
 
 @_typing.final
 class ListEmailsRequest(_message.Message):
+    """Empty fields filter nothing."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    search: _builtins.str
+    """Part of the subject or the recipient's address."""
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___EmailState.ValueType]: ...
     def __init__(
         self,
         *,
         page: _common_pb2.PageRequest | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        states: _abc.Iterable[Global___EmailState.ValueType] | None = ...,
+        search: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "page", b"page", "search", b"search", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

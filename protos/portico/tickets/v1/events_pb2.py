@@ -26,13 +26,13 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.tickets.v1 import tickets_pb2 as portico_dot_tickets_dot_v1_dot_tickets__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fportico/tickets/v1/events.proto\x12\x12portico.tickets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a portico/tickets/v1/tickets.proto\"\x7f\n\x0cTicketOpened\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.portico.tickets.v1.Ticket\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fportico/tickets/v1/events.proto\x12\x12portico.tickets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a portico/tickets/v1/tickets.proto\"\x91\x01\n\x0cTicketOpened\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.portico.tickets.v1.Ticket\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x0boccurred_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_id\x18\x04 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.tickets.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TICKETOPENED']._serialized_start=122
-  _globals['_TICKETOPENED']._serialized_end=249
+  _globals['_TICKETOPENED']._serialized_start=123
+  _globals['_TICKETOPENED']._serialized_end=268
 # @@protoc_insertion_point(module_scope)

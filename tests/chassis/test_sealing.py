@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.identity.sealing import SealBroken, Sealer
+from services.chassis.sealing import SealBroken, Sealer
 
 OLD, NEW = bytes(32), bytes(range(32))
 

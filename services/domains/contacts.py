@@ -1,0 +1,389 @@
+"""A domain's contacts at its registry (RFC 5733): read once, kept with us, shared by an account's domains, changed.
+
+The contact objects that the house makes have handles of their own kind, each of one account: these can be changed in place.
+Others, which came with a domain, may be somebody else's too: they can be reused or replaced.
+"""
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.chassis import audit, jobs
+from services.chassis.actor import Actor, Scope, system
+from services.chassis.db import Queryable, Row, Tx
+from services.chassis.errors import DomainError, Invalid
+from services.domains import changes, contact_data, contact_store, intents, store, transforms
+from services.domains.app import App
+from services.domains.changes import Asked
+from services.domains.contact_data import Person
+from services.domains.epp import ContactInfo, DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
+from services.domains.transforms import Command, Seen, State, Task
+
+COMMAND = "contacts"
+OPERATION = "DOMAIN_CONTACTS"
+FETCH = "fetch_contacts"
+ROLES = contact_store.ROLES
+OUR_HANDLES = "^PT[A-Z2-7]{14}$"
+_NOT_AUTHORIZED, _OBJECT_EXISTS = 2201, 2302
+_AT_ONCE = 100
+
+
+class RegistryContactNotFound(Invalid):
+    reason = "REGISTRY_CONTACT_NOT_FOUND"
+
+
+class ContactsNotRead(DomainError):
+    """The registry has been asked for the domain's contacts just now: try again in a moment."""
+
+    reason = "CONTACTS_NOT_READ"
+
+
+class ContactNotEditable(DomainError):
+    """It came with a domain and may be somebody else's too: give the data as a new contact."""
+
+    reason = "CONTACT_NOT_EDITABLE"
+
+
+class ContactOnOtherDomains(DomainError):
+    """It is on domains too that the caller may not change."""
+
+    reason = "CONTACT_ON_OTHER_DOMAINS"
+
+
+class RegistrantChangeByTrade(DomainError):
+    """The registry takes another registrant in a procedure of its own only."""
+
+    reason = "REGISTRANT_CHANGE_BY_TRADE"
+
+
+class RegistrantChangeRefused(DomainError):
+    reason = "REGISTRANT_CHANGE_REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who shall have a role: a contact of the account, with `person` what it shall say; or somebody new."""
+
+    contact_id: UUID | None
+    person: Person | None
+
+
+async def update(
+    app: App, actor: Actor, scope: Scope, domain_id: UUID, choices: Mapping[str, Choice], now: datetime
+) -> Asked:
+    """Gives roles to contacts, and contacts other data. Asking for what is so changes nothing."""
+    await _fetch_unknown(app, actor, scope, [domain_id])
+    async with app.db.transaction() as tx:
+        domain = await changes.lock(tx, actor, scope, domain_id)
+        present = {row["role"]: row for row in await contact_store.of_domains(tx, actor.account_id, None, [domain_id])}
+        if "registrant" not in present:
+            raise ContactsNotRead("its contacts are being read", field="domain_id", name=domain["unicode_name"])
+        asked = _Asked(tx, actor, scope, domain, now)
+        for role, choice in choices.items():
+            await asked.take(role, choice)
+        await asked.check_registrant(present["registrant"])
+        if asked.problems:
+            return Asked(domain, problems=asked.problems)
+        so = all(role in present and present[role]["id"] == asked.roles[role] for role in asked.roles)
+        if so and not asked.edits and await changes.at_rest(tx, domain):
+            return Asked(domain)
+        changes.updatable(domain)
+        await asked.insert_new()
+        parameters = {
+            "roles": {role: str(contact_id) for role, contact_id in sorted(asked.roles.items())},
+            "edits": {str(contact_id): person.to_json() for contact_id, person in asked.edits.items()},
+        }
+        operation_id = await changes.ask(
+            tx, domain, COMMAND, parameters, kind=OPERATION, steps=["registry_update"], actor=actor, now=now
+        )
+    return Asked(domain, operation_id)
+
+
+class _Asked:
+    """The choices of one request, as they are read."""
+
+    def __init__(self, tx: Tx, actor: Actor, scope: Scope, domain: Row, now: datetime) -> None:
+        self._tx, self._actor, self._scope, self._domain, self._now = tx, actor, scope, domain, now
+        self.roles: dict[str, UUID] = {}
+        self.edits: dict[UUID, Person] = {}
+        self.problems: list[DomainError] = []
+        self._people: dict[UUID, Person] = {}
+        self._new: dict[Person, UUID] = {}
+
+    async def take(self, role: str, choice: Choice) -> None:
+        person = None
+        if choice.person is not None:
+            person, wrong = contact_data.read(choice.person, f"{role}.data")
+            self.problems += wrong
+            if wrong:
+                return
+        if choice.contact_id is not None:
+            await self._existing(role, choice.contact_id, person)
+        elif person is not None:
+            found = self._new.get(person) or await contact_store.same(
+                self._tx, self._domain["account_id"], person, OUR_HANDLES
+            )
+            if found is None:
+                found = self._new[person] = uuid4()
+            self.roles[role], self._people[found] = found, person
+        else:
+            self.problems.append(contact_data.FieldRequired("an id or data", field=role, name=role))
+
+    async def _existing(self, role: str, contact_id: UUID, person: Person | None) -> None:
+        account = self._domain["account_id"]
+        row = (await contact_store.by_ids(self._tx, account, self._scope.resources, [contact_id])).get(contact_id)
+        if row is None:
+            field = f"{role}.contact_id"
+            self.problems.append(RegistryContactNotFound("no such contact of the account", field=field))
+            return
+        old = Person.of_json(row)
+        self.roles[role], self._people[contact_id] = contact_id, person or old
+        if person is None or person == old:
+            return
+        if not re.match(OUR_HANDLES, row["handle"]):
+            detail = "it was not made here, and may be somebody else's too"
+            self.problems.append(ContactNotEditable(detail, field=f"{role}.data"))
+        elif self._scope.resources is not None and await contact_store.elsewhere(
+            self._tx, contact_id, self._scope.resources
+        ):
+            detail = "it is on domains that your right does not cover"
+            self.problems.append(ContactOnOtherDomains(detail, field=f"{role}.data"))
+        elif self.edits.setdefault(contact_id, person) != person:
+            self.problems.append(Invalid("two roles give one contact different data", field=f"{role}.data"))
+        elif (person.name, person.org) != (old.name, old.org):
+            # The same one's new address is not another holder, but this is, of every domain that it holds.
+            for row in await contact_store.holder_rules(self._tx, contact_id):
+                self._rule(row["rule"], row["tld"], f"{role}.data")
+
+    async def check_registrant(self, old: Row) -> None:
+        """Another holder is the registry's rule to allow."""
+        new = self.roles.get("registrant", old["id"])
+        if new == old["id"] or (self._people[new].name, self._people[new].org) == (old["name"], old["org"]):
+            return
+        tld = self._domain["tld"]
+        self._rule((await store.tld(self._tx, tld))["registrant_change"], tld, "registrant")
+
+    def _rule(self, rule: str, tld: str, field: str) -> None:
+        if rule == "TRADE":
+            self.problems.append(RegistrantChangeByTrade("by trade only", field=field, tld=tld))
+        elif rule == "REFUSED":
+            self.problems.append(RegistrantChangeRefused("never", field=field, tld=tld))
+
+    async def insert_new(self) -> None:
+        for person, contact_id in self._new.items():
+            account = self._domain["account_id"]
+            await contact_store.insert(self._tx, contact_id, account, _handle(contact_id), person, self._now)
+
+
+def _handle(contact_id: UUID) -> str:
+    """An id at the registry (RFC 5730 clIDType: at most 16 characters) that nobody else can have chosen."""
+    return "PT" + base64.b32encode(hashlib.sha256(contact_id.bytes).digest()).decode()[:14]
+
+
+# -- at the registry
+
+
+async def _send(task: Task) -> bool:
+    registry = task.app.registry
+    rows = await contact_store.get_many(task.app.db, list(_roles(task).values()))
+    for number, row in enumerate(row for row in rows.values() if not row["created"]):
+        await _create(task, row, f"{task.cl_trid}-c{number}")
+    for number, (contact_id, person) in enumerate(_edits(task).items()):
+        row = (await contact_store.get_many(task.app.db, [contact_id]))[contact_id]
+        await registry.update_contact(person.to_epp(row["handle"]), cl_trid=f"{task.cl_trid}-u{number}")
+    info, wanted = await registry.info(task.domain["name"]), await _handles(task)
+    if info is None:
+        return False
+    roles = {role: handle for role, handle in wanted.items() if role != "registrant"}
+    added = [(role, handle) for role, handle in roles.items() if handle not in info.contacts_of(role)]
+    removed = [(role, old) for role, handle in roles.items() for old in info.contacts_of(role) if old != handle]
+    registrant = wanted.get("registrant", info.registrant)
+    if not added and not removed and registrant == info.registrant:
+        return False
+    done = await registry.update(
+        task.domain["name"],
+        add_contacts=added,
+        rem_contacts=removed,
+        registrant=registrant if registrant != info.registrant else None,
+        cl_trid=task.cl_trid,
+    )
+    return done.pending
+
+
+async def _create(task: Task, row: Row, cl_trid: str) -> None:
+    contact = Person.of_json(row).to_epp(row["handle"], secrets.token_urlsafe(12))
+    handle = row["handle"]
+    try:
+        handle = await task.app.registry.create_contact(contact, cl_trid=cl_trid)
+    except EppRefused as error:
+        # Nobody else would have chosen that handle: it is our own earlier try.
+        if error.code != _OBJECT_EXISTS:
+            raise
+    async with task.app.db.transaction() as tx:
+        await contact_store.mark_created(tx, row["id"], handle)
+
+
+async def _look(task: Task) -> Seen:
+    wanted = await _handles(task)
+
+    def carried_out(_task: Task, info: DomainInfo) -> bool:
+        people = {role: handle for role, handle in wanted.items() if role != "registrant"}
+        return wanted.get("registrant", info.registrant) == info.registrant and all(
+            info.contacts_of(role) == (handle,) for role, handle in people.items()
+        )
+
+    seen = await transforms.shown_by_info(carried_out)(task)
+    if seen.state is not State.DONE:
+        return seen
+    edits = _edits(task)
+    for contact_id, row in (await contact_store.get_many(task.app.db, list(edits))).items():
+        contact = await task.app.registry.contact_info(row["handle"])
+        if contact is not None and "pendingUpdate" in contact.statuses:
+            return Seen(State.PENDING, seen.info)
+        if contact is None or Person.of_epp(contact.data) != edits[contact_id]:
+            return Seen(State.NOT_DONE, seen.info)
+    return seen
+
+
+async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
+    domain, edits = task.domain, _edits(task)
+    before = await _named(tx, domain)
+    for contact_id, person in edits.items():
+        await contact_store.keep_data(tx, contact_id, person, task.now)
+    await contact_store.set_roles(tx, domain, _roles(task))
+    after: dict[str, object] = dict(await _named(tx, domain))
+    if edits:
+        after["edited"] = [person.org or person.name for person in edits.values()]
+    await changes.tell(tx, task.actor, domain, "domain.contacts_changed", before=before, after=after)
+    # Whether the registry verifies them is for the next look at it to say.
+    await schedule_fetch(tx, [domain["id"]], again=str(task.intent["id"]))
+
+
+async def _named(tx: Tx, domain: Row) -> dict[str, Any]:
+    rows = await contact_store.of_domains(tx, domain["account_id"], None, [domain["id"]])
+    return contact_store.people({row["role"]: row for row in rows})
+
+
+async def _refuse(tx: Tx, task: Task, reason: str) -> None:
+    await changes.log_refusal(tx, task, "domain.contacts_refused", reason)
+
+
+def _roles(task: Task) -> dict[str, UUID]:
+    return {role: UUID(contact_id) for role, contact_id in task.parameters["roles"].items()}
+
+
+def _edits(task: Task) -> dict[UUID, Person]:
+    return {UUID(contact_id): Person.of_json(kept) for contact_id, kept in task.parameters["edits"].items()}
+
+
+async def _handles(task: Task) -> dict[str, str]:
+    rows = await contact_store.get_many(task.app.db, list(_roles(task).values()))
+    return {role: rows[contact_id]["handle"] for role, contact_id in _roles(task).items()}
+
+
+# What a contact shall say is kept with the contact, not with the command.
+COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, forget=("edits",))}
+
+
+# -- reading
+
+
+async def of_domains(app: App, actor: Actor, scope: Scope, domain_ids: Sequence[UUID]) -> dict[UUID, dict[str, Row]]:
+    """Role -> contact of each domain. Those that nobody has asked the registry for yet are left out, and fetched."""
+    rows = await contact_store.of_domains(app.db, actor.account_id, scope.resources, domain_ids)
+    found: dict[UUID, dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault(row["domain_id"], {})[row["role"]] = row
+    if missing := [domain_id for domain_id in domain_ids if domain_id not in found]:
+        await _fetch_unknown(app, actor, scope, missing)
+    return found
+
+
+async def _fetch_unknown(app: App, actor: Actor, scope: Scope, domain_ids: Sequence[UUID]) -> None:
+    unknown = await contact_store.unknown(app.db, actor.account_id, scope.resources, domain_ids)
+    if unknown:
+        await schedule_fetch(app.db, unknown)
+
+
+async def schedule_fetch(q: Queryable, domain_ids: Sequence[UUID], *, again: str = "") -> None:
+    """The registry is asked for the contacts of domains; once, whoever and however often somebody needs them, and once
+    more for each occasion to ask `again`."""
+    keys = {f"{domain_id}:{again}" if again else str(domain_id): domain_id for domain_id in domain_ids}
+    await jobs.add_many(q, FETCH, {key: {"domain_id": str(domain_id)} for key, domain_id in keys.items()})
+
+
+async def fetch(job: jobs.LeasedJob, app: App, now: datetime) -> None:
+    """Keeps what the registry tells of a domain's contacts. Of those that it does not let us see, the handle."""
+    domain = await store.get(app.db, UUID(job.payload["domain_id"]))
+    if domain is None or domain["state"] in store.ENDED:
+        return
+    try:
+        info = await app.registry.info(domain["name"])
+        if info is None or info.cl_id != app.registry.registrar:
+            return
+        handles = {"registrant": info.registrant} | {
+            role: info.contacts_of(role)[0] for role in ROLES[1:] if info.contacts_of(role)
+        }
+        told = {handle: await _contact(app, handle) for handle in sorted(set(handles.values())) if handle}
+    except (EppUnavailable, EppUnknown, EppRefused) as error:
+        raise jobs.RetryLater(cause=f"the registry does not tell: {error}") from error
+    async with job.finishing(app.db) as tx:
+        domain = await store.lock(tx, domain["id"])
+        if await intents.has_changed(tx, domain["id"], COMMAND, since=now):
+            raise jobs.RetryLater(cause="they are being changed")
+        account, known = domain["account_id"], {}
+        for handle, contact in told.items():
+            if contact is None:
+                known[handle] = await contact_store.keep_unreadable(tx, account, handle, now)
+            else:
+                person = Person.of_epp(contact.data)
+                known[handle] = await contact_store.keep_fetched(tx, account, handle, person, now)
+        roles = {role: known[handle] for role, handle in handles.items() if handle in known}
+        await contact_store.set_roles(tx, domain, roles, others_go=True)
+        days = (await store.tld(tx, domain["tld"]))["contact_verified_days"]
+        holder = told.get(info.registrant)
+        if days is not None and holder is not None:
+            await _keep_verification(tx, domain, roles["registrant"], holder, days)
+
+
+async def _contact(app: App, handle: str) -> ContactInfo | None:
+    try:
+        return await app.registry.contact_info(handle)
+    except EppServerFailure:
+        raise
+    except EppRefused as error:
+        if error.code == _NOT_AUTHORIZED:
+            return None
+        raise
+
+
+async def _keep_verification(tx: Tx, domain: Row, contact_id: UUID, holder: ContactInfo, days: int) -> None:
+    """A registry that verifies holders leaves what was made or changed of one pending until it has (RFC 5733 3.3)."""
+    pending = any(status in holder.statuses for status in ("pendingCreate", "pendingUpdate"))
+    verified_at = None if pending else holder.updated_at or holder.created_at
+    if not pending and verified_at is None:
+        return
+    if await contact_store.keep_verification(tx, contact_id, verified_at, days):
+        subject = ("Domain", domain["id"], domain["unicode_name"])
+        after = {"registrant": "PENDING" if pending else "VERIFIED"}
+        if verified_at is not None:
+            after["until"] = (verified_at + timedelta(days=days)).isoformat()
+        actor = system("domains", domain["account_id"])
+        await audit.record(tx, actor, "domain.holder_verification", subject=subject, after=after)
+
+
+async def look_at_waiting(app: App, now: datetime) -> None:
+    """Asks again for the contacts that wait for their verification."""
+    waiting = await contact_store.waiting(app.db, _AT_ONCE)
+    await schedule_fetch(app.db, [row["domain_id"] for row in waiting], again=f"{now:%Y-%m-%dT%H:%M}")
+
+
+async def retry_given_up(q: Queryable) -> None:
+    """What was asked of the registry is asked until it answers."""
+    await jobs.revive(q, FETCH)

@@ -1,0 +1,47 @@
+"""Everything that is kept of a name, for an operator who looks into it."""
+
+from dataclasses import dataclass
+
+from services.chassis import operations
+from services.chassis.db import Database, Row
+from services.chassis.pages import Page
+from services.domains import registry_store
+
+_MOST = 100
+_HOLDINGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One holding of a name. Of each list the latest, the newest first."""
+
+    domain: Row
+    intents: list[Row]
+    messages: list[Row]
+    drift: list[Row]
+    operations: list[Row]
+    zone_changes: int
+    zone_version: int
+
+
+async def of_name(db: Database, name: str) -> list[History]:
+    """The present holding first, then those that ended; none for a name that the house has never had."""
+    found = []
+    async with db.transaction(isolation="repeatable_read") as tx:
+        for domain in await registry_store.holdings(tx, name, _HOLDINGS):
+            running, _ = await operations.list_page(
+                tx, domain["account_id"], [], Page(_MOST, None, False), [domain["id"]]
+            )
+            zone = await registry_store.zone_history(tx, domain["id"])
+            found.append(
+                History(
+                    domain,
+                    await registry_store.latest_intents(tx, domain["id"], _MOST),
+                    await registry_store.latest_messages(tx, domain["id"], _MOST),
+                    await registry_store.latest_drift(tx, domain["id"], _MOST),
+                    running,
+                    zone["changes"] if zone is not None else 0,
+                    zone["version"] if zone is not None else 0,
+                )
+            )
+    return found

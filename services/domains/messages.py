@@ -1,0 +1,132 @@
+"""A registry's message queue (RFC 5730 section 2.9.2.3): what it tells of its own accord.
+
+A message's row and its effect are committed before it is acknowledged, so one that is delivered again changes nothing.
+Messages that nobody understands are kept and acknowledged all the same: they must not hold up those behind them.
+"""
+
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.chassis import audit
+from services.chassis.actor import system
+from services.chassis.db import Row, Tx
+from services.domains import intents, lifecycle, registration, registry_store, standing, store, sync, transforms
+from services.domains.app import App
+from services.domains.epp import EppError, PendingAction, PollMessage, Transfer
+
+log = logging.getLogger(__name__)
+ACTION, TRANSFER, RENEWAL, CHANGE, UNKNOWN = "ACTION", "TRANSFER", "RENEWAL", "CHANGE", "UNKNOWN"
+#: Messages of one round; the rest wait for the next.
+_AT_ONCE = 1000
+_APPROVED = ("clientApproved", "serverApproved")
+
+
+async def poll(app: App) -> None:
+    """Empties the queue. A failure is kept for the operator; the next round tries again, on a new session."""
+    registry = app.registry.name
+    left = 0
+    try:
+        for _ in range(_AT_ONCE):
+            message = await app.registry.poll_request()
+            if message is None:
+                left = 0
+                break
+            await take(app, message, datetime.now(UTC))
+            left = await app.registry.poll_ack(message.id)
+    except EppError as error:
+        log.warning("a registry's messages cannot be read", extra={"registry": registry, "cause": str(error)})
+        await registry_store.note_failed(app.db, registry, str(error), datetime.now(UTC))
+        return
+    await registry_store.note_polled(app.db, registry, left, datetime.now(UTC))
+
+
+async def take(app: App, message: PollMessage, now: datetime) -> None:
+    """Keeps a message and brings about what follows from it, once."""
+    kind, name = kind_of(message), message.domain
+    async with app.db.transaction() as tx:
+        new = await registry_store.insert_message(
+            tx,
+            app.registry.name,
+            message.id,
+            at=message.queued_at,
+            kind=kind,
+            text=message.text,
+            name=name,
+            xml=message.xml,
+            now=now,
+        )
+        if not new:
+            return
+        if message.action is not None:
+            await _action(tx, message.action)
+        held = await registry_store.held(tx, name) if name else None
+        if held is not None:
+            await _tell_domain(tx, app, held["id"], message, now)
+    if kind == UNKNOWN or (name and held is None and message.action is None):
+        log.warning(
+            "a registry said something that nobody acts on",
+            extra={"registry": app.registry.name, "message_id": message.id, "text": message.text[:500], "domain": name},
+        )
+
+
+def kind_of(message: PollMessage) -> str:
+    if message.action is not None:
+        return ACTION
+    if message.transfer is not None:
+        return TRANSFER
+    if message.renewed is not None:
+        return RENEWAL
+    return CHANGE if message.info is not None else UNKNOWN
+
+
+async def _action(tx: Tx, action: PendingAction) -> None:
+    """A command that was left pending is decided: whoever waits for it looks at once, and sees what became of it."""
+    try:
+        intent = await intents.get(tx, UUID(action.cl_trid))
+    except ValueError:
+        return
+    if intent is not None and not intent["outcome"]:
+        await _wake(tx, intent)
+
+
+async def _wake(tx: Tx, intent: Row) -> None:
+    """A registration's job is the domain's, another command's is the intent's."""
+    await registration.wake(tx, intent["domain_id"])
+    await transforms.wake(tx, intent["id"])
+
+
+async def _tell_domain(tx: Tx, app: App, domain_id: UUID, message: PollMessage, now: datetime) -> None:
+    domain = await store.lock(tx, domain_id)
+    transfer = message.transfer
+    if transfer is not None and transfer.requested_by == app.registry.registrar:
+        await _incoming(tx, domain)
+        return
+    if domain["state"] not in lifecycle.HELD:
+        return
+    if transfer is not None:
+        await _outgoing(tx, domain, transfer, now)
+        if transfer.status in _APPROVED:
+            return
+    # A message says what was so when it was written: the registry is asked how it is now.
+    await sync.schedule(tx, {f"{domain_id}:{app.registry.name}:{message.id}": domain_id}, sync.MESSAGE)
+
+
+async def _incoming(tx: Tx, domain: Row) -> None:
+    """A transfer that we asked for is decided: the command that waits for it looks at once."""
+    intent = await intents.open_of(tx, domain["id"])
+    if intent is not None:
+        await _wake(tx, intent)
+
+
+async def _outgoing(tx: Tx, domain: Row, transfer: Transfer, now: datetime) -> None:
+    """Another registrar asks for a domain of ours, or has got it, or has not."""
+    await audit.record(
+        tx,
+        system("domains", domain["account_id"]),
+        "domain.transfer_away",
+        subject=("Domain", domain["id"], domain["unicode_name"]),
+        after={"status": transfer.status, "registrar": transfer.requested_by},
+    )
+    if transfer.status in _APPROVED:
+        await standing.end(tx, domain, lifecycle.TRANSFERRED_AWAY, now)

@@ -1,0 +1,246 @@
+"""A domain's nameservers: what may be one, the host objects behind them (RFC 5732), and the glue of those inside the domain."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.chassis.actor import Actor, Scope
+from services.chassis.db import Tx
+from services.chassis.errors import DomainError, Invalid
+from services.chassis.operations import SUCCEEDED
+from services.domains import changes, names, store, transforms, zone_changes, zone_store
+from services.domains.app import App, operations
+from services.domains.changes import Asked
+from services.domains.epp import DomainInfo, EppRefused, EppServerFailure
+from services.domains.transforms import Command, Refused, Seen, State, Task
+
+COMMAND = "nameservers"
+OPERATION = "DOMAIN_NAMESERVERS"
+MOST = 13
+_OBJECT_EXISTS = 2302
+
+
+class NameserverInvalid(Invalid):
+    reason = "NAMESERVER_INVALID"
+
+
+class NameserverRepeated(Invalid):
+    reason = "NAMESERVER_REPEATED"
+
+
+class NameserversTooFew(Invalid):
+    reason = "NAMESERVERS_TOO_FEW"
+
+
+class NameserversTooMany(Invalid):
+    reason = "NAMESERVERS_TOO_MANY"
+
+
+class GlueRequired(Invalid):
+    reason = "GLUE_REQUIRED"
+
+
+class GlueNotAllowed(Invalid):
+    reason = "GLUE_NOT_ALLOWED"
+
+
+class AddressInvalid(Invalid):
+    reason = "ADDRESS_INVALID"
+
+
+class DnssecInTheWay(DomainError):
+    """Other nameservers would not know the zone's keys, and its DS would make it unreachable."""
+
+    reason = "DNSSEC_IN_THE_WAY"
+
+
+class NameserverUnknown(DomainError):
+    """The registry has no such host, and lets only whoever holds its domain make it."""
+
+    reason = "NAMESERVER_UNKNOWN"
+
+
+Hosts = dict[str, list[str]]
+"""Nameserver -> its addresses, which only those inside the domain have."""
+
+
+async def set_nameservers(
+    app: App, actor: Actor, scope: Scope, domain_id: UUID, wished: Sequence[tuple[str, Sequence[str]]], now: datetime
+) -> Asked:
+    """Has the registry delegate the domain to these (host, addresses). Asking for what is so changes nothing."""
+    async with app.db.transaction() as tx:
+        domain = await changes.lock(tx, actor, scope, domain_id)
+        tld = await store.tld(tx, domain["tld"])
+        hosts, problems = read(domain["name"], wished, least=tld["min_nameservers"], tld=domain["tld"])
+        zone = await zone_store.lock(tx, domain["account_id"], None, domain_id)
+        if zone is not None and zone["dnssec"] != "OFF" and not set(hosts) <= set(app.nameservers):
+            detail = "the zone is signed; other nameservers do not know its keys"
+            problems.append(DnssecInTheWay(detail, field="nameservers", name=domain["unicode_name"]))
+        if problems:
+            return Asked(domain, problems=problems)
+        same = (set(domain["nameservers"]), domain["glue"]) == (set(hosts), glue(hosts))
+        if same and await changes.at_rest(tx, domain):
+            return Asked(domain)
+        changes.updatable(domain)
+        steps = ["registry_update", "zone"] if zone is not None and _served_here(app, hosts) else ["registry_update"]
+        operation_id = await changes.ask(
+            tx, domain, COMMAND, {"nameservers": hosts}, kind=OPERATION, steps=steps, actor=actor, now=now
+        )
+    return Asked(domain, operation_id)
+
+
+def read(
+    domain: str, wished: Sequence[tuple[str, Sequence[str]]], *, least: int, tld: str
+) -> tuple[Hosts, list[DomainError]]:
+    """The hosts in A-labels by name, and everything that is wrong, each with its path into the request."""
+    hosts: Hosts = {}
+    problems: list[DomainError] = []
+    for index, (text, addresses) in enumerate(wished):
+        field = f"nameservers[{index}]"
+        host = names.host(text)
+        if host is None:
+            problems.append(NameserverInvalid("is no host name", field=f"{field}.host", name=text[:255]))
+            continue
+        if host in hosts:
+            problems.append(NameserverRepeated("is there twice", field=f"{field}.host", name=host))
+            continue
+        hosts[host], wrong = _addresses(addresses, field)
+        problems += wrong
+        inside = host.endswith(f".{domain}")
+        if inside and not addresses:
+            detail = f"{host} is inside the domain: nobody finds it without its addresses"
+            problems.append(GlueRequired(detail, field=f"{field}.addresses", name=host))
+        elif addresses and not inside:
+            detail = f"{host} is not inside {domain}: its own domain says where it is"
+            problems.append(GlueNotAllowed(detail, field=f"{field}.addresses", name=host, domain=domain))
+    if len(hosts) > MOST:
+        problems.append(NameserversTooMany(f"at most {MOST}", field="nameservers", max=str(MOST)))
+    elif len(hosts) < least and not problems:
+        problems.append(NameserversTooFew(f"at least {least}", field="nameservers", min=str(least), tld=tld))
+    return dict(sorted(hosts.items())), problems
+
+
+def _addresses(texts: Sequence[str], field: str) -> tuple[list[str], list[DomainError]]:
+    found: set[str] = set()
+    problems: list[DomainError] = []
+    for index, text in enumerate(texts):
+        try:
+            address = ipaddress.ip_address(text.strip())
+        except ValueError:
+            address = None
+        if address is None or not _reachable(address):
+            detail = "is no address that others can reach"
+            problems.append(AddressInvalid(detail, field=f"{field}.addresses[{index}]", value=text[:100]))
+        else:
+            found.add(str(address))
+    return sorted(found), problems
+
+
+def _reachable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped is not None or address.scope_id is not None):
+        return False
+    return not (address.is_loopback or address.is_multicast or address.is_unspecified or address.is_link_local)
+
+
+def glue(hosts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {host: list(addresses) for host, addresses in hosts.items() if addresses}
+
+
+def _served_here(app: App, hosts: Mapping[str, Any]) -> bool:
+    return any(host in app.nameservers for host in hosts)
+
+
+# -- at the registry
+
+
+async def _send(task: Task) -> bool:
+    registry, wanted = task.app.registry, _wanted(task)
+    await _make_hosts(task, wanted)
+    info = await registry.info(task.domain["name"])
+    present = set() if info is None else set(info.nameservers)
+    added, removed = sorted(set(wanted) - present), sorted(present - set(wanted))
+    if not added and not removed:
+        return False
+    done = await registry.update(
+        task.domain["name"], add_nameservers=added, rem_nameservers=removed, cl_trid=task.cl_trid
+    )
+    return done.pending
+
+
+async def _make_hosts(task: Task, wanted: Hosts) -> None:
+    """Brings the host objects to what is wanted; harmless to repeat."""
+    free = await task.app.registry.check_hosts(wanted)
+    for number, (host, addresses) in enumerate(wanted.items()):
+        try:
+            await _make_host(task, host, addresses, f"{task.cl_trid}-h{number}", free[host].available)
+        except EppServerFailure:
+            raise
+        except EppRefused as error:
+            raise Refused(NameserverUnknown.reason, str(error), host=host) from error
+
+
+async def _make_host(task: Task, host: str, addresses: Sequence[str], cl_trid: str, free: bool) -> None:
+    registry = task.app.registry
+    if free:
+        try:
+            await registry.create_host(host, addresses, cl_trid=cl_trid)
+            return
+        except EppRefused as error:
+            if error.code != _OBJECT_EXISTS:
+                raise
+            # Somebody else was faster, which is as good.
+    if not addresses:
+        return
+    info = await registry.host_info(host)
+    present = set() if info is None else set(info.addresses)
+    added, removed = sorted(set(addresses) - present), sorted(present - set(addresses))
+    if added or removed:
+        await registry.update_host(host, add=added, remove=removed, cl_trid=cl_trid)
+
+
+_delegated = transforms.shown_by_info(lambda task, info: set(info.nameservers) == set(_wanted(task)))
+
+
+async def _look(task: Task) -> Seen:
+    seen = await _delegated(task)
+    if seen.state is not State.DONE:
+        return seen
+    for host, addresses in glue(_wanted(task)).items():
+        info = await task.app.registry.host_info(host)
+        if info is None or set(info.addresses) != set(addresses):
+            return Seen(State.NOT_DONE, seen.info)
+    return seen
+
+
+async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
+    hosts, domain = _wanted(task), task.domain
+    await store.keep_nameservers(tx, domain["id"], list(hosts), glue(hosts))
+    before = {"nameservers": _listed(domain["nameservers"], domain["glue"])}
+    after = {"nameservers": _listed(hosts, hosts)}
+    await changes.tell(tx, task.actor, domain, "domain.nameservers_changed", before=before, after=after)
+    assert task.operation_id is not None
+    # The zone that our nameservers serve names the same ones as its parent (RFC 1034 4.2.2). Where only others are to
+    # serve the name, our zone is asked by nobody and stays as it is, ready for a way back.
+    followed = _served_here(task.app, hosts) and await zone_changes.follow_delegation(
+        tx, domain, hosts, task.intent["actor"], task.operation_id, task.now
+    )
+    if not followed:
+        await operations.finish(tx, task.operation_id, SUCCEEDED)
+
+
+def _listed(hosts: Sequence[str] | Mapping[str, Any], addresses: Mapping[str, Sequence[str]]) -> list[str]:
+    return [" ".join([host, *addresses.get(host, ())]) for host in sorted(hosts)]
+
+
+def _wanted(task: Task) -> Hosts:
+    found: Hosts = task.parameters["nameservers"]
+    return found
+
+
+async def _refuse(tx: Tx, task: Task, reason: str) -> None:
+    await changes.log_refusal(tx, task, "domain.nameservers_refused", reason)
+
+
+COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, ends_operation=False)}

@@ -1,0 +1,212 @@
+"""What can be said of a transfer before anything is paid: each name by itself, and nothing is written."""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.chassis.db import Row
+from services.chassis.errors import DomainError, Invalid
+from services.domains import store
+from services.domains.app import App
+from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
+from services.domains.names import DomainInvalid, Name, parse
+from services.domains.orders import DomainAlreadyOrdered, DomainRepeated, TldNotSold
+from services.domains.transfer_lists import Line
+
+_WRONG_CODE = 2202
+_PRINTABLE = re.compile(r"[\x21-\x7e]*")
+#: Questions to the registry at once: a session stays free for what was paid.
+_ABREAST = 3
+#: Seconds for all of them. Whoever is not asked about by then is asked about after payment.
+_SECONDS = 3.0
+
+
+class TldNotTransferable(DomainError):
+    reason = "TLD_NOT_TRANSFERABLE"
+
+
+class DomainAlreadyHere(DomainError):
+    """With us, or on its way to us: for whom is nobody's business."""
+
+    reason = "DOMAIN_ALREADY_HERE"
+
+
+class AuthCodeMissing(Invalid):
+    reason = "AUTH_CODE_MISSING"
+
+
+class AuthCodeInvalid(Invalid):
+    reason = "AUTH_CODE_INVALID"
+
+
+class AuthCodeWrong(DomainError):
+    reason = "AUTH_CODE_WRONG"
+
+
+class DomainNotRegistered(DomainError):
+    reason = "DOMAIN_NOT_REGISTERED"
+
+
+class DomainTransferLocked(DomainError):
+    reason = "DOMAIN_TRANSFER_LOCKED"
+
+
+class TransferTooEarly(DomainError):
+    reason = "TRANSFER_TOO_EARLY"
+
+
+class TransferPending(DomainError):
+    reason = "TRANSFER_PENDING"
+
+
+class DomainBeingDeleted(DomainError):
+    reason = "DOMAIN_BEING_DELETED"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """Something at the registry that keeps the name where it is; `until` where time clears it."""
+
+    error: DomainError
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`problem` None: it can be ordered; its `field` is the part of the item that is wrong."""
+
+    line: Line
+    name: Name | None = None
+    problem: DomainError | None = None
+    blockers: Sequence[Blocker] = ()
+    asked: bool = field(default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`silent`: the registry did not answer."""
+
+    checks: list[Check]
+    silent: bool
+
+
+def wrong_code(code: str, tld: Row) -> Invalid | None:
+    """What a registry would not even compare: RFC 5731 authInfo, and the length that the registry gives its codes."""
+    if not code:
+        return AuthCodeMissing("there is no code", field="auth_code")
+    if not _PRINTABLE.fullmatch(code) or not tld["auth_code_min"] <= len(code) <= tld["auth_code_max"]:
+        return AuthCodeInvalid(
+            "not the length or the characters of a code",
+            field="auth_code",
+            tld=tld["tld"],
+            min=str(tld["auth_code_min"]),
+            max=str(tld["auth_code_max"]),
+        )
+    return None
+
+
+async def check(app: App, account_id: UUID, lines: Sequence[Line], now: datetime) -> Checked:
+    """What would become of each line, in their order."""
+    tlds = await store.tlds(app.db)
+    seen: set[str] = set()
+    checks = [_read(line, tlds, seen) for line in lines]
+    owned = await store.live_owners(app.db, [one.name.ascii for one in checks if one.name and not one.problem])
+    checks = [_here(one, owned, account_id) for one in checks]
+    asked, silent = await _ask(app, [one for one in checks if one.problem is None])
+    return Checked([_told(app, one, asked, tlds, now) for one in checks], silent)
+
+
+def _read(line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Check:
+    if line.problem is not None:
+        return Check(line, problem=line.problem)
+    try:
+        name = parse(line.name)
+    except DomainInvalid as error:
+        return Check(line, problem=DomainInvalid(error.detail, field="name", **error.metadata))
+    tld = tlds.get(name.tld)
+    shown = {"name": name.unicode, "tld": name.tld}
+    if tld is None:
+        return Check(line, name, TldNotSold(f".{name.tld} is not sold here", field="name", **shown))
+    if not tld["transferable"]:
+        return Check(line, name, TldNotTransferable("its registry knows no transfers", field="name", **shown))
+    if name.ascii in seen:
+        return Check(line, name, DomainRepeated("in the list already", field="name", name=name.unicode))
+    seen.add(name.ascii)
+    return Check(line, name, wrong_code(line.code, tld))
+
+
+def _here(one: Check, owned: Mapping[str, tuple[UUID, str]], account_id: UUID) -> Check:
+    if one.problem is not None or one.name is None or one.name.ascii not in owned:
+        return one
+    owner, state = owned[one.name.ascii]
+    if owner == account_id and state.startswith("PENDING_") and state != "PENDING_DELETE":
+        kind: type[DomainError] = DomainAlreadyOrdered
+    else:
+        kind = DomainAlreadyHere
+    return replace(one, problem=kind("held or ordered in the house", field="name", name=one.name.unicode))
+
+
+async def _ask(app: App, checks: Sequence[Check]) -> tuple[dict[str, DomainInfo | EppRefused | None], bool]:
+    """What the registry tells of each name to whoever knows its code, as far as there is time; whether it was silent."""
+    told: dict[str, DomainInfo | EppRefused | None] = {}
+    silent = False
+    queue, ends = iter(checks), time.monotonic() + _SECONDS
+
+    async def ask() -> None:
+        nonlocal silent
+        for one in queue:
+            if silent or time.monotonic() > ends or one.name is None:
+                return
+            try:
+                told[one.name.ascii] = await app.registry.info(one.name.ascii, one.line.code)
+            except (EppUnavailable, EppUnknown, EppServerFailure):
+                silent = True
+            except EppRefused as error:
+                told[one.name.ascii] = error
+
+    try:
+        async with asyncio.timeout(_SECONDS + 1), asyncio.TaskGroup() as group:
+            for _ in range(min(_ABREAST, len(checks))):
+                group.create_task(ask())
+    except TimeoutError:
+        silent = not told
+    return told, silent
+
+
+def _told(
+    app: App, one: Check, asked: Mapping[str, DomainInfo | EppRefused | None], tlds: Mapping[str, Row], now: datetime
+) -> Check:
+    if one.problem is not None or one.name is None or one.name.ascii not in asked:
+        return one
+    info, name = asked[one.name.ascii], one.name.unicode
+    if info is None:
+        return replace(one, problem=DomainNotRegistered("nobody has it", field="name", name=name), asked=True)
+    if isinstance(info, EppRefused):
+        # Any other refusal says nothing of the transfer: some registries tell others' domains to nobody.
+        wrong = AuthCodeWrong("2202", field="auth_code", name=name) if info.code == _WRONG_CODE else None
+        return replace(one, problem=wrong, asked=wrong is not None)
+    if info.cl_id == app.registry.registrar:
+        return replace(one, problem=DomainAlreadyHere("sponsored by us", field="name", name=name), asked=True)
+    blockers = list(_blockers(info, name, tlds[one.name.tld], now))
+    return replace(one, problem=blockers[0].error if blockers else None, blockers=blockers, asked=True)
+
+
+def _blockers(info: DomainInfo, name: str, tld: Row, now: datetime) -> list[Blocker]:
+    found = []
+    statuses = {*info.statuses, *info.rgp_statuses}
+    if statuses & {"pendingDelete", "redemptionPeriod", "pendingRestore"}:
+        found.append(Blocker(DomainBeingDeleted("it is being deleted", field="name", name=name)))
+    if "pendingTransfer" in statuses:
+        found.append(Blocker(TransferPending("another transfer is under way", field="name", name=name)))
+    if statuses & {"clientTransferProhibited", "serverTransferProhibited"}:
+        found.append(Blocker(DomainTransferLocked("it is locked where it is", field="name", name=name)))
+    moved = max((at for at in (info.created_at, info.transferred_at) if at), default=None)
+    until = moved + timedelta(days=tld["transfer_lock_days"]) if moved else None
+    if until is not None and until > now:
+        error = TransferTooEarly("registered or moved lately", field="name", name=name, until=f"{until:%Y-%m-%d}")
+        found.append(Blocker(error, until))
+    return found
