@@ -14,6 +14,7 @@ from deploy.parts.browser import chromium
 from deploy.stack import Stack
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs the stack shares one worker, so that one stack is started; else a file's tests stay together."""
     for item in items:

@@ -590,7 +590,8 @@ async def _order_and_pay(desk: Desk, account: UUID, name: str) -> UUID:
     request = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=[name])
     order = (await desk.service.call(person(account, "domains.order"), "RegisterDomains", request)).order
     domain_id = UUID(order.items[0].domain_id)
-    line = billing_pb2.InvoiceLine(subject_type="Domain", subject_id=str(domain_id))
+    item = await desk.service.db.fetchval("SELECT id FROM order_items WHERE domain_id = $1", domain_id)
+    line = billing_pb2.InvoiceLine(subject_type="Domain", subject_id=str(domain_id), order_item_id=str(item))
     invoice = billing_pb2.Invoice(id=str(uuid4()), lines=[line])
     event = billing_events.InvoicePaid(invoice=invoice, account_id=str(account), order_id=order.id)
     await desk.service.hear(event, account)
@@ -623,7 +624,7 @@ async def test_a_registration_that_hangs_is_ended_by_the_operator_and_told_to_bi
     await desk.service.call(OPERATOR, "FailOrderItem", request)
     row = await desk.row(domain)
     assert (row["state"], row["failure"]) == ("FAILED", "REGISTRATION_GIVEN_UP")
-    told = await desk.service.told(events_pb2.RegistrationFailed, desk.account)
+    told = await desk.service.told(events_pb2.OrderItemFailed, desk.account)
     assert [event.reason for event in told if event.domain_id == str(domain)] == ["REGISTRATION_GIVEN_UP"]
     assert (await desk.service.refused(OPERATOR, "FailOrderItem", request)).reason == "DOMAIN_NOT_FOUND"
     events = await desk.service.told(common_pb2.AuditRecorded, desk.account)
