@@ -15,6 +15,7 @@ from opentelemetry import trace
 
 from gateway import messages
 from gateway.access import Refusal
+from gateway.messages import rules
 
 log = logging.getLogger("gateway")
 
@@ -273,7 +274,10 @@ def problem_of(error: ServiceError) -> Problem | None:
     general = REFUSALS.get(error.code)
     if general is None:
         return None
-    detail = "; ".join(f"{_camel(f)}: {d}" for f, d in error.fields) or error.detail
+
+    def detail(locale: str) -> str:
+        return "; ".join(f"{_camel(f)}: {rules.in_words(d, locale)}" for f, d in error.fields) or error.detail
+
     if general == "INVALID" and error.reason in {"", "INVALID"}:
         return Problem("BAD_USER_INPUT", message="INVALID", detail=detail)
     code = error.reason or general

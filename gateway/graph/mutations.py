@@ -12,6 +12,7 @@ from gateway.access import field as access_field
 from gateway.context import Acting, Request
 from gateway.errors import Problem, ServiceError, error_code, input_path, problem_of
 from gateway.graph.common import Blocker, BlockerCode, DateTime, UserError
+from gateway.messages import rules
 from portico.common.v1 import common_pb2
 
 I = TypeVar("I")  # noqa: E741  # the input's type
@@ -121,10 +122,8 @@ def refusals_of(error: ServiceError, locale: str) -> list[UserError]:
     if problem is None or problem.code == "SERVICE_UNAVAILABLE":
         raise error
     if problem.code == "BAD_USER_INPUT" and error.fields:
-        return [
-            UserError(code=error_code("INVALID"), message=f"{'.'.join(input_path(f))}: {text}", field=input_path(f))
-            for f, text in error.fields
-        ]
+        broken = [(input_path(f), rules.in_words(text, locale)) for f, text in error.fields]
+        return [UserError(code=error_code("INVALID"), message=f"{'.'.join(f)}: {text}", field=f) for f, text in broken]
     code = "INVALID" if problem.code == "BAD_USER_INPUT" else problem.code
     path = input_path(error.fields[0][0]) if error.fields else None
     if path is None and code == "IDEMPOTENCY_CONFLICT":

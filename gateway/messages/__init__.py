@@ -53,11 +53,12 @@ class _Gaps(dict[str, str]):
 
 
 def text(code: str, locale: str, values: Mapping[str, object] | None = None, default: str = "") -> str:
-    """The message of a code for a reader; `default`, else the code itself, when there is none."""
+    """The message of a code for a reader; `default`, else the code itself, when there is none. A value that is itself
+    words is a function of the locale."""
     template = MESSAGES.get(locale, {}).get(code) or MESSAGES["en"].get(code)
     if template is None:
         return default or code
-    return template.format_map(_Gaps({k: str(v) for k, v in (values or {}).items()}))
+    return template.format_map(_Gaps({k: str(v(locale) if callable(v) else v) for k, v in (values or {}).items()}))
 
 
 def choose_locale(accept_language: str) -> str | None:

@@ -164,7 +164,7 @@ def go_to(address: str) -> Response:
 
 def refusal(error: ServiceError, locale: str) -> str:
     """A service's refusal in the reader's language; a fault is raised again."""
-    if error.reason in messages.MESSAGES["en"]:
+    if error.reason != "INVALID" and error.reason in messages.MESSAGES["en"]:
         return messages.text(error.reason, locale, error.metadata)
     problem = problem_of(error)
     if problem is None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import ErrorCode
 from gateway.graph.common import BlockerCode
-from gateway.messages import LOCALES, MESSAGES
+from gateway.messages import LOCALES, MESSAGES, rules
 
 SERVICES = Path(__file__).parents[2] / "services"
 # Refusals that no customer's request can end in: between services, and of the operator's and the demo's calls.
@@ -71,3 +71,14 @@ def test_every_reason_that_blocks_a_domain_has_a_code_and_a_text() -> None:
     assert found <= {code.value for code in BlockerCode}
     for locale in LOCALES:
         assert found <= MESSAGES[locale].keys()
+
+
+def test_every_rule_of_a_contract_is_told_in_hungarian_too() -> None:
+    written = re.findall(r'yield path, f?"([^"]+)"', (SERVICES / "chassis" / "rules.py").read_text())
+    assert len(written) >= 8
+    for unit in ("items", "characters"):
+        for text in written:
+            told = re.sub(r"\{rules\.\w+\}", "5", text.replace("{unit}", unit))
+            assert rules.in_words(told, "hu") != told
+            assert rules.in_words(told, "en") == told
+    assert rules.in_words("must have at most 200 characters", "hu") == "legfeljebb 200 karakter lehet"
