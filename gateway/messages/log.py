@@ -343,6 +343,37 @@ _CATEGORIES: Mapping[str, Mapping[str, str]] = {
     "hu": {"billing": "számlázás", "support": "ügyfélszolgálat", "service": "tárhely", "domain": "domain"},
     "en": {"billing": "billing", "support": "support", "service": "hosting", "domain": "domain"},
 }
+#: As in AccountProfile.
+_FIELDS: Mapping[str, Mapping[str, str]] = {
+    "hu": {
+        "kind": "típus",
+        "name": "név",
+        "tax_number": "adószám",
+        "eu_vat_id": "uniós adószám",
+        "email": "e-mail-cím",
+        "phone": "telefonszám",
+        "country": "ország",
+        "postal_code": "irányítószám",
+        "city": "település",
+        "street": "utca, házszám",
+        "currency": "pénznem",
+        "locale": "nyelv",
+    },
+    "en": {
+        "kind": "type",
+        "name": "name",
+        "tax_number": "tax number",
+        "eu_vat_id": "EU VAT id",
+        "email": "e-mail address",
+        "phone": "phone number",
+        "country": "country",
+        "postal_code": "postal code",
+        "city": "city",
+        "street": "street",
+        "currency": "currency",
+        "locale": "language",
+    },
+}
 
 
 class _Values(dict[str, str]):
@@ -364,6 +395,7 @@ def sentence(locale: str, action: str, *, kind: str, label: str, ip: str, subjec
     values = {name: _written(value, locale) for name, value in fields.items()}
     values["amount"] = _amount(fields, locale)
     values["category"] = _CATEGORIES.get(locale, _CATEGORIES["en"]).get(str(fields.get("category")), "–")
+    values["field"] = _FIELDS.get(locale, _FIELDS["en"]).get(str(fields.get("field")), "–")
     values["actor"] = _ACTORS.get(locale, _ACTORS["en"]).get(kind, "{label}").replace("{label}", label)
     values["subject"] = subject or "–"
     text = known[0 if locale == "hu" else 1].format_map(_Values(values))

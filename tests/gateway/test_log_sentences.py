@@ -9,6 +9,7 @@ from string import Formatter
 import pytest
 
 from gateway.messages import log
+from services.identity import profiles
 
 SERVICES = Path(__file__).parents[2] / "services"
 
@@ -147,6 +148,10 @@ def test_amounts_days_and_categories_are_written_for_the_reader() -> None:
         after='{"next_due_on": "2027-11-24"}',
     )
     assert extended == "A tárhelyszolgáltatás meghosszabbodott eddig: 2027. 11. 24. (Web)"
+    for field in profiles.FIELDS:
+        unlocked = [said(locale, "account.field_unlocked", after=f'{{"field": "{field}"}}') for locale in ("hu", "en")]
+        assert not any(text.endswith("–") for text in unlocked)
+    assert said("hu", "account.field_unlocked", after='{"field": "tax_number"}').endswith(": adószám")
     assert said("hu", "notifications.disabled", after='{"category": "billing"}').endswith("számlázás")
 
 
