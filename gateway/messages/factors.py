@@ -23,7 +23,8 @@ HU: dict[str, str] = {
     "SIGN_IN_EXPIRED": "Ez a bejelentkezés lejárt, vagy már felhasználták. Jelentkezzen be újra.",
     "PASSKEY_REFUSED": "Ezzel a hozzáférési kulccsal itt nem lehet bejelentkezni. Jelentkezzen be a jelszavával.",
     "PROOF_CHOICE": "A password, a code, a recoveryCode és az assertion közül pontosan egyet adjon meg.",
-    "FACTOR_REQUIRED": "Önnek van második lépcsője, ezért a jelszó nem elég: igazolja magát kóddal vagy biztonsági kulccsal.",
+    "FACTOR_REQUIRED": "Önnél be van kapcsolva a kétlépcsős azonosítás, ezért a jelszó nem elég: igazolja "
+    "magát kóddal vagy biztonsági kulccsal.",
     "FACTOR_NOT_FOUND": "A második lépcső nem található.",
     "PENDING_FACTOR_NOT_FOUND": "A második lépcső hozzáadása nem kezdődött el, vagy túl sokáig tartott; kezdje újra.",
     "TOO_MANY_FACTORS": "Már {limit} második lépcsője van; előbb távolítson el egyet.",

@@ -30,7 +30,8 @@ from portico.identity.v1 import factors_pb2
 TEXTS: Texts = {
     "hu": {
         "title": "Kétlépcsős azonosítás",
-        "none": "Még nincs második lépcsője: aki megtudja a jelszavát, be tud lépni.",
+        "own": "Ez csak a felhasználóra tartozik, operátori munkamenetben nem látható.",
+        "none": "Még nincs bekapcsolva: aki megtudja a jelszavát, be is tud lépni.",
         "totp": "hitelesítő alkalmazás",
         "key": "biztonsági kulcs",
         "remove": "Eltávolítás",
@@ -46,12 +47,13 @@ TEXTS: Texts = {
         "codes": "Helyreállító kódok",
         "codes_left": "Még {left} fel nem használt kódja van.",
         "make_codes": "Új kódok készítése",
-        "codes_lead": "Mentse el vagy nyomtassa ki őket most: többször nem mutatjuk meg. Ha elveszti a második lépcsőt, "
-        "mindegyik egyszer helyettesíti. A korábbi kódok már nem érvényesek.",
+        "codes_lead": "Mentse el vagy nyomtassa ki őket most: többször nem mutatjuk meg. Ha az alkalmazás vagy a kulcs "
+        "nincs kéznél, mindegyik kód egyszer helyettesíti. A korábbi kódok már nem érvényesek.",
         "back": "Vissza",
     },
     "en": {
         "title": "Two-step sign-in",
+        "own": "This is the user's alone: an operator's session does not show it.",
         "none": "You have no second factor yet: whoever learns your password can sign in.",
         "totp": "authenticator app",
         "key": "security key",
@@ -177,6 +179,10 @@ class _Visit:
         if session is None or not session.members:
             return RedirectResponse(f"/sign-in?next={quote(_HOME)}", 303, headers=NO_STORE)
         visit = cls(gateway, locale_of(http.headers, session), session.members[0].token, form)
+        if session.operator:
+            return visit.page(
+                "notice.html", 403, session=session, heading="title", paragraphs=["own"], href="/graphql", label="back"
+            )
         if http.method == "POST" and not same_origin(http):
             return await visit.home(403, COMMON[visit.locale]["cross_origin"])
         return visit

@@ -97,6 +97,19 @@ async def test_every_page_of_an_operators_session_says_so(stand: Stand, language
         assert "owner-token@x.example" in page
 
 
+async def test_the_users_own_factors_are_no_page_for_an_operator(stand: Stand) -> None:
+    headers = {**HTML, "Cookie": await sign_in(stand), "Accept-Language": "hu"}
+    watched(stand)
+    stand.gateway.sessions._kept.clear()
+    stand.world.clear_counts()
+    for path in ("/security", "/security/totp"):
+        page = await stand.http.get(path, headers=headers)
+        assert page.status_code == 403
+        assert "Kovács Anna" in page.text
+        assert "aki megtudja a jelszavát" not in page.text
+    assert set(stand.world.calls) == {"identity.Authenticate"}
+
+
 async def test_following_an_operators_link_uses_nothing_up_and_its_button_signs_in_once(stand: Stand) -> None:
     stand.world.links["pl_code"] = "owner-token"
     watched(stand)
