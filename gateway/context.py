@@ -202,7 +202,7 @@ class Request:
         """The account of a global id, without one the default. A foreign id answers as an unknown one: NOT_FOUND."""
         if id_ is None:
             if not self.session.members:
-                raise Problem("NOT_FOUND", what="Account", id="")
+                raise Problem("NOT_FOUND", message="NO_ACCOUNT")
             return self._acting(self.session.members[0])
         key = read_id(id_, argument, "Account").key
         for member in self.session.members:

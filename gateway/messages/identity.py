@@ -1,7 +1,7 @@
 """Credentials, sessions and API tokens."""
 
 EN: dict[str, str] = {
-    "CREDENTIAL_INVALID": "The token is not valid.",
+    "CREDENTIAL_INVALID": "The token or session is not valid, or not any more. Sign in again.",
     "CREDENTIAL_EXPIRED": "The token has expired.",
     "TOKEN_IP_REFUSED": "The token may not be used from this address.",
     "SIGN_IN_FAILED": "The e-mail address or the password is wrong.",
@@ -19,7 +19,7 @@ EN: dict[str, str] = {
 }
 
 HU: dict[str, str] = {
-    "CREDENTIAL_INVALID": "A token érvénytelen.",
+    "CREDENTIAL_INVALID": "A token vagy a munkamenet nem érvényes, vagy már véget ért. Jelentkezzen be újra.",
     "CREDENTIAL_EXPIRED": "A token lejárt.",
     "TOKEN_IP_REFUSED": "A token erről a címről nem használható.",
     "SIGN_IN_FAILED": "Hibás e-mail-cím vagy jelszó.",
