@@ -86,9 +86,12 @@ async def invitation(gateway: Gateway, http: HttpRequest) -> Response:
     if act is None:
         return await _show(gateway, http, session, token, locale, status=400)
     try:
-        return await act(gateway, http, token[:_MAX_TOKEN], form, locale)
+        answer = await act(gateway, http, token[:_MAX_TOKEN], form, locale)
     except ServiceError as error:
         return await _refused(gateway, http, session, token, form, locale, error)
+    if session is not None:
+        gateway.sessions.refresh(session)  # the page that follows shall know of the new account
+    return answer
 
 
 async def _accept(gateway: Gateway, http: HttpRequest, token: str, form: dict[str, str], locale: str) -> Response:

@@ -138,6 +138,8 @@ async def test_a_user_signs_in_first_and_then_accepts(
     assert 'value="accept"' in (await there.open(token)).text
     answer = await there.send("accept", token)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    seen = await there.http.post("/graphql", json={"query": "{ account { me { state } } }"})
+    assert seen.json()["data"] == {"account": {"me": {"state": "ACTIVE"}}}
     assert (await there.open(token)).status_code == 410
 
 
