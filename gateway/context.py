@@ -210,6 +210,12 @@ class Request:
                 return self._acting(member)
         raise not_found("Account", id_)
 
+    def own(self) -> Acting:
+        """For what is the user's own, whichever account; it needs none. NOT_FOUND for who has neither."""
+        if self.session.own is None:
+            raise Problem("NOT_FOUND", message="NO_ACCOUNT")
+        return self._acting(self.session.own)
+
     def _acting(self, member: Member) -> Acting:
         found = self._actings.get(member.account_id)
         if found is None:

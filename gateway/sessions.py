@@ -67,6 +67,13 @@ class Session:
     """What Sessions keeps it under."""
     operator: str = ""
     """The name of the operator who looks through this session; it can only read."""
+    alone: Member | None = None
+    """Stands in for a membership where there is none: what is the user's own is done through it, in no account."""
+
+    @property
+    def own(self) -> Member | None:
+        """What the user's own is done through; None for an app or token that has no hold on it."""
+        return self.members[0] if self.members else self.alone
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -153,7 +160,11 @@ class Sessions:
                 raise BadCredential from None
             raise
         members = tuple(map(self._member, answer.memberships))
-        return Session(answer.user, members, asked_at, key, answer.operator)
+        alone = None
+        if answer.own_actor_token:
+            nobody = identity_pb2.Contact(user=answer.user)
+            alone = Member(nobody, self._policies.of(nobody, ""), answer.own_actor_token, None)
+        return Session(answer.user, members, asked_at, key, answer.operator, alone)
 
     def _member(self, membership: identity_pb2.Membership) -> Member:
         lock = membership.lock if membership.HasField("lock") else None

@@ -88,7 +88,7 @@ async def own_page(
     last: int | None = None,
     before: str | None = None,
 ) -> Connection[Email] | None:
-    acting: Acting = info.context.acting()
+    acting: Acting = info.context.own()
     request = notifications_pb2.ListOwnEmailsRequest(page=page_request(first, after, last, before), **_wanted(filter))
     answer = await acting.read("identity", acting.clients.notifications.ListOwnEmails, request)
     return connection([Email.of(acting, pb) for pb in answer.emails], answer.page)

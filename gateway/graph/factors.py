@@ -48,7 +48,7 @@ async def recovery_codes_left(info: strawberry.Info) -> int | None:
 
 
 async def _listed(request: Request) -> factors_pb2.ListFactorsResponse:
-    acting: Acting = request.acting()
+    acting: Acting = request.own()
     return await acting.once(
         "factors",
         lambda: acting.read("identity", acting.clients.factors.ListFactors, factors_pb2.ListFactorsRequest()),

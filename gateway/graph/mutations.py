@@ -58,7 +58,8 @@ def mutation(
     *,
     step_up: bool = False,
 ) -> Any:
-    """A mutation field. `run` gets the account that the input names, else the default one, already permitted.
+    """A mutation field. `run` gets the account that the input names, else the default one, already permitted; for an input
+    that names none the user itself.
 
     Without a permission it is about the user itself: signed in is enough. Without an input `run` gets none. `step_up` says
     that the service asks for a person who has just confirmed who it is.
@@ -70,7 +71,10 @@ def mutation(
         try:
             if request.session.operator:
                 raise Problem("READ_ONLY_SESSION")
-            acting = request.acting(getattr(given[0], "account_id", None) if given else None, "input.accountId")
+            if given and hasattr(given[0], "account_id"):
+                acting = request.acting(given[0].account_id, "input.accountId")
+            else:
+                acting = request.own()
             acting.require(permission, coordinate)
             made = await run(acting, *given)
             if permission is not None:

@@ -76,14 +76,14 @@ class ApiToken:
 
 
 async def _sessions(info: strawberry.Info) -> list[Session] | None:
-    acting = info.context.acting()
+    acting = info.context.own()
     answer = await acting.read("identity", acting.clients.identity.ListSessions, identity_pb2.ListSessionsRequest())
     return [Session.of(pb) for pb in answer.sessions]
 
 
 async def _api_tokens(info: strawberry.Info) -> list[ApiToken] | None:
     request: Request = info.context
-    acting = request.acting()
+    acting = request.own()
     answer = await acting.read("identity", acting.clients.identity.ListApiTokens, identity_pb2.ListApiTokensRequest())
     members = {one.account_id: one for one in request.actings()}
     # A membership that began within the last second may not be here yet.

@@ -19,7 +19,7 @@ class VpnAccess:
 
 
 async def vpn_access(info: strawberry.Info) -> VpnAccess | None:
-    acting = info.context.acting()
+    acting = info.context.own()
     request = passwords_pb2.GetVpnAccessRequest()
     answer = await acting.read("identity", acting.clients.passwords.GetVpnAccess, request)
     return VpnAccess.of(answer.access) if answer.HasField("access") else None

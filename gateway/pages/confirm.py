@@ -24,7 +24,6 @@ from gateway.pages.rendering import (
 )
 from gateway.pages.sign_in import NO_STORE
 from gateway.service import Gateway, locale_of, same_origin
-from gateway.sessions import Session
 from portico.identity.v1 import factors_pb2
 
 TEXTS: Texts = {
@@ -48,21 +47,21 @@ async def confirm(gateway: Gateway, http: HttpRequest) -> Response:
         return too_large()
     goal = safe_next(form.get("next") or http.query_params.get("next", "/"))
     session = await current(gateway, http)
-    if session is None or not session.members:
+    if session is None or session.own is None:
         return RedirectResponse(f"/sign-in?next={quote(goal)}", 303, headers=NO_STORE)
-    locale, token = locale_of(http.headers, session), session.members[0].token
+    locale, token = locale_of(http.headers, session), session.own.token
     if http.method != "POST":
-        return await _show(gateway, locale, session, goal)
+        return await _show(gateway, locale, token, goal)
     if not same_origin(http):
-        return await _show(gateway, locale, session, goal, 403, COMMON[locale]["cross_origin"])
+        return await _show(gateway, locale, token, goal, 403, COMMON[locale]["cross_origin"])
     proofs = proofs_of(form)
     if not proofs:
-        return await _show(gateway, locale, session, goal, 400, TEXTS[locale]["missing"])
+        return await _show(gateway, locale, token, goal, 400, TEXTS[locale]["missing"])
     request = factors_pb2.ConfirmIdentityRequest(**proofs)
     try:
         await Calls().write("identity", gateway.clients.factors.ConfirmIdentity, request, token)
     except ServiceError as error:
-        return await _show(gateway, locale, session, goal, status_of(error), refusal(error, locale))
+        return await _show(gateway, locale, token, goal, status_of(error), refusal(error, locale))
     gateway.sessions.refresh(session)
     return RedirectResponse(goal, 303, headers=NO_STORE)
 
@@ -70,18 +69,16 @@ async def confirm(gateway: Gateway, http: HttpRequest) -> Response:
 async def confirm_options(gateway: Gateway, http: HttpRequest) -> Response:
     """What the user's security key is to sign."""
     session = await current(gateway, http)
-    if session is None or not session.members:
+    if session is None or session.own is None:
         return go_to("/sign-in")
     method, request = gateway.clients.factors.BeginSecurityKeyAssertion, factors_pb2.BeginSecurityKeyAssertionRequest()
-    token, locale = session.members[0].token, locale_of(http.headers, session)
+    token, locale = session.own.token, locale_of(http.headers, session)
     return await options(http, locale, lambda: Calls().write("identity", method, request, token))
 
 
-async def _show(
-    gateway: Gateway, locale: str, session: Session, goal: str, status: int = 200, error: str = ""
-) -> Response:
+async def _show(gateway: Gateway, locale: str, token: str, goal: str, status: int = 200, error: str = "") -> Response:
     listed = await Calls().read(
-        "identity", gateway.clients.factors.ListFactors, factors_pb2.ListFactorsRequest(), session.members[0].token
+        "identity", gateway.clients.factors.ListFactors, factors_pb2.ListFactorsRequest(), token
     )
     kinds = {factor.kind for factor in listed.factors}
     ways = {

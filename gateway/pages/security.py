@@ -125,10 +125,10 @@ async def key(gateway: Gateway, http: HttpRequest) -> Response:
 async def key_options(gateway: Gateway, http: HttpRequest) -> Response:
     """What a new key is to register itself for."""
     session = await current(gateway, http)
-    if session is None or not session.members:
+    if session is None or session.own is None:
         return go_to(f"/sign-in?next={quote(_HOME)}")
     method, request = gateway.clients.factors.BeginSecurityKey, factors_pb2.BeginSecurityKeyRequest()
-    token, locale = session.members[0].token, locale_of(http.headers, session)
+    token, locale = session.own.token, locale_of(http.headers, session)
     return await options(http, locale, lambda: Calls().write("identity", method, request, token), step_up=_confirm())
 
 
@@ -176,9 +176,9 @@ class _Visit:
         if form is None:
             return too_large()
         session = await current(gateway, http)
-        if session is None or not session.members:
+        if session is None or session.own is None:
             return RedirectResponse(f"/sign-in?next={quote(_HOME)}", 303, headers=NO_STORE)
-        visit = cls(gateway, locale_of(http.headers, session), session.members[0].token, form)
+        visit = cls(gateway, locale_of(http.headers, session), session.own.token, form)
         if session.operator:
             return visit.page(
                 "notice.html", 403, session=session, heading="title", paragraphs=["own"], href="/graphql", label="back"

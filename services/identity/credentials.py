@@ -7,6 +7,7 @@ Two statements, three when the last use is noted, which happens at most once a m
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from joserfc.jwk import OKPKey
 
@@ -22,6 +23,8 @@ CONFIRMED_FOR = timedelta(minutes=5)
 """How long a session may do what is sensitive after its person confirmed who it is."""
 _NOTE_USE_EVERY = timedelta(minutes=1)
 _CACHE_SIZE = 5_000
+_NO_ACCOUNT = UUID(int=0)
+"""Of an actor who acts in none; no account has it."""
 
 
 class CredentialInvalid(Unauthenticated):
@@ -53,12 +56,13 @@ class Membership:
 @dataclass(frozen=True, slots=True)
 class Identity:
     """`kind` is "session" (of a browser, or of an app that may do all) or "token"; `operator` names the one who looks
-    through this session, or is empty."""
+    through this session, or is empty. `own_actor_token` is there for the session of a user without any membership."""
 
     user: User
     memberships: list[Membership]
     kind: str
     operator: str
+    own_actor_token: str = ""
 
 
 class ActorTokens:
@@ -112,7 +116,9 @@ async def authenticate(db: Database, tokens: ActorTokens, credential: str, *, ip
     own = None if found["grants"] is None else access.load(found["grants"])
     name = found["token_name"] if kind == "token" else ""
     memberships = [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts]
-    return Identity(user, memberships, kind, (found["operator"] or "") if kind == "session" else "")
+    operator = (found["operator"] or "") if kind == "session" else ""
+    alone = kind == "session" and not operator and not contacts
+    return Identity(user, memberships, kind, operator, _alone(tokens, found, user, "", ip, now) if alone else "")
 
 
 async def person(db: Database, credential: str, *, now: datetime) -> User:
@@ -153,7 +159,8 @@ async def _of_app(db: Database, tokens: ActorTokens, digest: bytes, ip: str, now
     )
     name = found["client_name"]
     memberships = [_membership(tokens, kind, found, own, name, contact, ip, now) for contact in contacts]
-    return Identity(user, memberships, kind, "")
+    alone = kind == "session" and not contacts
+    return Identity(user, memberships, kind, "", _alone(tokens, found, user, name, ip, now) if alone else "")
 
 
 def _membership(
@@ -168,7 +175,6 @@ def _membership(
 ) -> Membership:
     """What a credential may in one account; `name` is that of the token or the app, "" for a browser."""
     grants = access.narrowed(contact.grants(now), own, now)
-    confirmed_until = None
     label = f"{contact.user.email} ({name})" if name else contact.user.email
     if kind == "token":
         acting, actor_id = "token", str(found["id"])
@@ -176,7 +182,6 @@ def _membership(
         acting, actor_id, label = "operator", found["operator"], f"{found['operator']} → {contact.user.email}"
     else:
         acting, actor_id = "user", str(contact.user.id)
-        confirmed_until = found["confirmed_at"] + CONFIRMED_FOR if found["confirmed_at"] else None
     actor = Actor(
         kind=acting,
         id=actor_id,
@@ -188,9 +193,31 @@ def _membership(
         ip=ip,
         grants=grants,
         session_id=found["id"] if acting == "user" else None,
-        confirmed_until=confirmed_until if confirmed_until and confirmed_until > now else None,
+        confirmed_until=_confirmed_until(found, now) if acting == "user" else None,
     )
     return Membership(contact, grants, *tokens.give(actor, now))
+
+
+def _alone(tokens: ActorTokens, found: Row, user: User, name: str, ip: str, now: datetime) -> str:
+    """The actor token of a user who acts in no account; `name` is the app's, "" for a browser."""
+    actor = Actor(
+        kind="user",
+        id=str(user.id),
+        label=f"{user.email} ({name})" if name else user.email,
+        account_id=_NO_ACCOUNT,
+        user_id=user.id,
+        locale=user.locale,
+        ip=ip,
+        session_id=found["id"],
+        confirmed_until=_confirmed_until(found, now),
+    )
+    return tokens.give(actor, now)[0]
+
+
+def _confirmed_until(session: Row, now: datetime) -> datetime | None:
+    """How long the session's person counts as having just confirmed who it is; None when it does not."""
+    until: datetime | None = session["confirmed_at"] + CONFIRMED_FOR if session["confirmed_at"] else None
+    return until if until and until > now else None
 
 
 def _over(expires_at: datetime | None, now: datetime) -> bool:

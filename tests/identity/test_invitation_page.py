@@ -230,3 +230,41 @@ async def test_a_change_that_needs_confirmation_is_refused_to_a_token(
     assert answer == {"allowed": False, "blockers": [{"code": "TOKEN_MAY_NOT", "resolvedBy": None}]}
     revoke = (await browser.ask(REVOKE, i=global_id("Contact", str(owner.contact_id))))["revokeContact"]
     assert [error["code"] for error in revoke["userErrors"]] == ["STEP_UP_REQUIRED"]
+
+
+OWN = """{ viewer { sessions { current } apiTokens { id } factors { id } recoveryCodesLeft vpnAccess { username }
+  emails(first: 1) { nodes { subject } } } }"""
+CHANGE_PASSWORD = """mutation ($i: ChangePasswordInput!) { changePassword(input: $i) {
+  endedSessions userErrors { code } } }"""
+
+
+async def test_a_user_without_any_account_keeps_what_is_its_own(
+    identity: Serving, town: Town, portal: httpx.ASGITransport
+) -> None:
+    owner = await town.member()
+    guest = await town.member("technical", owner.account_id)
+    contact = global_id("Contact", str(guest.contact_id))
+    boss = await signed_in(portal, owner)
+    assert (await boss.ask(REVOKE, i=contact))["revokeContact"]["userErrors"] == []
+    there = await signed_in(portal, guest)
+    own = (await there.ask(OWN))["viewer"]
+    assert own["sessions"] == [{"current": True}]
+    assert (own["apiTokens"], own["factors"], own["recoveryCodesLeft"]) == ([], [], 0)
+    assert (await there.http.get("/security")).status_code == 200
+    assert (await there.http.get("/confirm")).status_code == 200
+    begun = await there.ask("mutation { beginTotp { secret userErrors { code } } }")
+    assert (begun["beginTotp"]["secret"], begun["beginTotp"]["userErrors"]) != (None, [])
+    changed = {"currentPassword": guest.password, "newPassword": "egeszen mas jelszo 7"}
+    assert (await there.ask(CHANGE_PASSWORD, i=changed))["changePassword"]["userErrors"] == []
+    vpn = await there.ask("mutation { setVpnPassword(input: {}) { password userErrors { code } } }")
+    assert vpn["setVpnPassword"]["password"]
+
+    # In no account it is nobody, that of others included.
+    refused = (await there.http.post("/graphql", json={"query": "{ account { name } }"})).json()
+    assert [e["extensions"]["code"] for e in refused["errors"]] == ["NOT_FOUND"]
+    invite = {"email": "x@guest.example", "role": "owner", "idempotencyKey": uuid4().hex}
+    for more in ({}, {"accountId": global_id("Account", str(owner.account_id))}):
+        errors = (await there.ask(INVITE, i=invite | more))["inviteContact"]["userErrors"]
+        assert [e["code"] for e in errors] == ["NOT_FOUND"]
+    ended = await there.ask("mutation { revokeSession(input: {all: true}) { userErrors { code } } }")
+    assert ended["revokeSession"]["userErrors"] == []

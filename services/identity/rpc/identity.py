@@ -41,6 +41,7 @@ class IdentityRpc(IdentityServiceServicer):
             ],
             credential_kind=found.kind,
             operator=found.operator,
+            own_actor_token=found.own_actor_token,
         )
 
     @public

@@ -357,10 +357,15 @@ class AuthenticateResponse(_message.Message):
     MEMBERSHIPS_FIELD_NUMBER: _builtins.int
     CREDENTIAL_KIND_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
+    OWN_ACTOR_TOKEN_FIELD_NUMBER: _builtins.int
     credential_kind: _builtins.str
     """"session", of a browser or of an app that may do all its user may, or "token"."""
     operator: _builtins.str
     """The operator who looks at the portal through this session, which can only read; empty for the user itself."""
+    own_actor_token: _builtins.str
+    """Acts for the user alone, in no account: for a session whose user has no membership, so that what is its own (its
+    password, factors, sessions) stays in its hands. Empty where there is a membership, whose actor token does that too.
+    """
     @_builtins.property
     def user(self) -> Global___User: ...
     @_builtins.property
@@ -374,10 +379,11 @@ class AuthenticateResponse(_message.Message):
         memberships: _abc.Iterable[Global___Membership] | None = ...,
         credential_kind: _builtins.str = ...,
         operator: _builtins.str = ...,
+        own_actor_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_kind", b"credential_kind", "memberships", b"memberships", "operator", b"operator", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_kind", b"credential_kind", "memberships", b"memberships", "operator", b"operator", "own_actor_token", b"own_actor_token", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
