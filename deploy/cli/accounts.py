@@ -1,4 +1,4 @@
-"""portico account: open, look up, lock, unlock."""
+"""portico account: open, look up, invite, lock, unlock."""
 
 import uuid
 from enum import Enum
@@ -140,6 +140,36 @@ def show(context: typer.Context, account: Account, as_json: Json = False) -> Non
         for one in answer.contacts
     ]
     output.table(("CONTACT", "NAME", "ROLE", "STATE", "SINCE"), rows, "It has no contact.")
+
+
+@app.command()
+def invite(
+    context: typer.Context,
+    account: Account,
+    email: Annotated[str, typer.Argument(help="Whom; mailed a link, good once and for two weeks.")],
+    role: Annotated[str, typer.Option(help="owner, accountant, technical or read_only.")],
+    name: Annotated[str, typer.Option()] = "",
+    message: Annotated[str, typer.Option(help="Your own words in the mail.")] = "",
+    locale: Annotated[str, typer.Option(help="Of the mail: hu or en.")] = "hu",
+    request_id: Annotated[str, typer.Option(help="The same again sends no second mail.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Invite somebody to become a contact of an account."""
+    operator = connect(context, as_json)
+    request = pb.InviteToAccountRequest(
+        request_id=request_id or uuid.uuid4().hex,
+        account=account,
+        email=email,
+        name=name,
+        role=role,
+        locale=locale,
+        message=message,
+    )
+    answer = operator.call(operator.stub(OperatorServiceStub).InviteToAccount, request)
+    if as_json:
+        output.as_json(answer)
+        return
+    typer.echo(f"{answer.email} has been mailed an invitation to {account} as {answer.role}.")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from services.chassis import audit, idempotency
-from services.chassis.actor import Actor
+from services.chassis.actor import Actor, Scope
 from services.chassis.db import Database, Row, Tx, like
 from services.chassis.pages import Page
 from services.identity import (
@@ -17,6 +17,7 @@ from services.identity import (
     accounts,
     contact_store,
     contacts,
+    invitations,
     operator_store,
     password_resets,
     store,
@@ -24,6 +25,8 @@ from services.identity import (
 )
 from services.identity.accounts import AccountNotFound
 from services.identity.app import App
+from services.identity.contacts import Rights
+from services.identity.invitations import Guest, Sender
 from services.identity.letters import Letter
 from services.identity.operators import HOUSE
 from services.identity.people import Account, Contact, Profile, User
@@ -101,6 +104,24 @@ async def describe(db: Database, ref: str, now: datetime) -> tuple[Account, Row,
     if found is None or account is None:
         raise AccountNotFound(f"there is no account {ref}", field="account")
     return account, found, await contact_store.contacts_of_account(db, account.id, None, revoked=False, most=0)
+
+
+async def invite(
+    app: App, operator: Actor, request: Message, ref: str, guest: Guest, role: str, *, request_id: str, now: datetime
+) -> Contact:
+    """Invites somebody into an account, as its owners could; AccountNotFound, and what invitations.invite refuses."""
+    account, _, _ = await describe(app.db, ref, now)
+    return await invitations.invite(
+        app.db,
+        Sender(app.post, app.public_url),
+        replace(operator, account_id=account.id),
+        Scope(None),
+        request,
+        guest,
+        Rights(role),
+        request_id=f"{operator.id}:{request_id}",
+        now=now,
+    )
 
 
 async def chain(db: Database, ref: str) -> UUID:

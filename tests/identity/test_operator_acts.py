@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from portico.common.v1 import common_pb2
-from portico.identity.v1 import events_pb2, passwords_pb2
+from portico.identity.v1 import events_pb2, identity_pb2, passwords_pb2
 from portico.identity.v1 import operator_pb2 as pb
 from services.identity import letters, operators
 from tests.identity.conftest import SEALER, Member, Town
@@ -79,6 +79,37 @@ async def test_an_account_is_opened_with_its_owner_who_is_mailed_how_to_get_in(i
     for action in ("account.created", "contact.added"):
         [event] = await told(identity, account_id, action)
         assert (event.actor.kind, event.actor.label, event.actor.ip) == ("operator", operator.label, "127.0.0.1")
+
+
+async def test_somebody_is_invited_into_an_account_once_and_its_people_see_by_whom(
+    identity: Serving, town: Town
+) -> None:
+    operator, owner = await staff(identity, town), await town.member()
+    email = f"{uuid4().hex}@guest.example"
+    request = pb.InviteToAccountRequest(
+        request_id=uuid4().hex,
+        account=await number_of(identity, owner.account_id),
+        email=email,
+        role="accountant",
+        locale="hu",
+    )
+    made = await identity.call(operator, "InviteToAccount", request)
+    assert (made.state, made.role, made.email) == (identity_pb2.CONTACT_STATE_INVITED, "accountant", email)
+    assert (await identity.call(operator, "InviteToAccount", request)).id == made.id
+    [mail] = await identity.db.fetch("SELECT * FROM emails WHERE recipient = $1", email)
+    assert (mail["account_id"], mail["subject"]) == (owner.account_id, "Meghívó: Minta Kft.")
+    [event] = await told(identity, owner.account_id, "contact.invited")
+    assert (event.actor.kind, event.actor.label) == ("operator", operator.label)
+    for wrong, why in (
+        ({"account": "P-99999"}, "ACCOUNT_NOT_FOUND"),
+        ({"role": "boss"}, "ROLE_UNKNOWN"),
+        ({"email": owner.email}, "ALREADY_CONTACT"),
+        ({"email": email}, "ALREADY_INVITED"),
+    ):
+        other = pb.InviteToAccountRequest()
+        other.CopyFrom(request)
+        other.MergeFrom(pb.InviteToAccountRequest(request_id=uuid4().hex, **wrong))
+        assert (await identity.refused(operator, "InviteToAccount", other)).reason == why
 
 
 async def test_asking_again_opens_no_second_account_and_another_input_is_refused(identity: Serving, town: Town) -> None:

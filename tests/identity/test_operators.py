@@ -40,6 +40,9 @@ ACTS: dict[str, Message] = {
     ),
     "ListAccounts": pb.ListAccountsRequest(),
     "DescribeAccount": pb.DescribeAccountRequest(account="P-10001"),
+    "InviteToAccount": pb.InviteToAccountRequest(
+        request_id="k" * 8, account="P-10001", email="uj@minta.example", role="accountant", locale="hu"
+    ),
     "LockAccount": pb.LockAccountRequest(account="P-10001", reason="x"),
     "UnlockAccount": pb.UnlockAccountRequest(account="P-10001"),
     "ListUsers": pb.ListUsersRequest(),

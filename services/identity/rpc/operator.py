@@ -1,7 +1,7 @@
 """Between the protos and what operators do."""
 
+from portico.identity.v1 import identity_pb2, operator_pb2_grpc
 from portico.identity.v1 import operator_pb2 as pb
-from portico.identity.v1 import operator_pb2_grpc
 from services.chassis import pages
 from services.chassis.db import Row
 from services.chassis.grpc import Call, public, requires
@@ -16,6 +16,7 @@ from services.identity import (
     operators,
 )
 from services.identity.app import App
+from services.identity.invitations import Guest
 from services.identity.operators import PERMISSION
 from services.identity.people import Profile, User
 from services.identity.wire import account_to_pb, contact_to_pb, kind_from_pb, lock_to_pb, user_to_pb
@@ -92,6 +93,20 @@ class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
             lock=lock_to_pb(contact_store.lock(found)),
             contacts=[contact_to_pb(one, one.grants(call.now), call.now) for one in people],
         )
+
+    @requires(PERMISSION)
+    async def InviteToAccount(self, request: pb.InviteToAccountRequest, call: Call) -> identity_pb2.Contact:
+        made = await operator_accounts.invite(
+            self._app,
+            call.actor,
+            request,
+            request.account,
+            Guest(request.email, request.name, request.locale, request.message),
+            request.role,
+            request_id=request.request_id,
+            now=call.now,
+        )
+        return contact_to_pb(made, made.grants(call.now), call.now)
 
     @requires(PERMISSION)
     async def LockAccount(self, request: pb.LockAccountRequest, call: Call) -> pb.LockAccountResponse:

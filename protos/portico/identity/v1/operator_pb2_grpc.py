@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from portico.identity.v1 import identity_pb2 as portico_dot_identity_dot_v1_dot_identity__pb2
 from portico.identity.v1 import operator_pb2 as portico_dot_identity_dot_v1_dot_operator__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -63,6 +64,11 @@ class OperatorServiceStub:
                 '/portico.identity.v1.OperatorService/DescribeAccount',
                 request_serializer=portico_dot_identity_dot_v1_dot_operator__pb2.DescribeAccountRequest.SerializeToString,
                 response_deserializer=portico_dot_identity_dot_v1_dot_operator__pb2.DescribeAccountResponse.FromString,
+                _registered_method=True)
+        self.InviteToAccount = channel.unary_unary(
+                '/portico.identity.v1.OperatorService/InviteToAccount',
+                request_serializer=portico_dot_identity_dot_v1_dot_operator__pb2.InviteToAccountRequest.SerializeToString,
+                response_deserializer=portico_dot_identity_dot_v1_dot_identity__pb2.Contact.FromString,
                 _registered_method=True)
         self.LockAccount = channel.unary_unary(
                 '/portico.identity.v1.OperatorService/LockAccount',
@@ -175,6 +181,14 @@ class OperatorServiceServicer:
 
     def DescribeAccount(self, request, context):
         """An account with its contacts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InviteToAccount(self, request, context):
+        """Mails somebody a link that makes it a contact of an account. The same request_id again sends none. NOT_FOUND
+        ACCOUNT_NOT_FOUND, INVALID_ARGUMENT ROLE_UNKNOWN, EMAIL_INVALID, ABORTED ALREADY_CONTACT, ALREADY_INVITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -306,6 +320,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.DescribeAccount,
                     request_deserializer=portico_dot_identity_dot_v1_dot_operator__pb2.DescribeAccountRequest.FromString,
                     response_serializer=portico_dot_identity_dot_v1_dot_operator__pb2.DescribeAccountResponse.SerializeToString,
+            ),
+            'InviteToAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.InviteToAccount,
+                    request_deserializer=portico_dot_identity_dot_v1_dot_operator__pb2.InviteToAccountRequest.FromString,
+                    response_serializer=portico_dot_identity_dot_v1_dot_identity__pb2.Contact.SerializeToString,
             ),
             'LockAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.LockAccount,
@@ -518,6 +537,33 @@ class OperatorService:
             '/portico.identity.v1.OperatorService/DescribeAccount',
             portico_dot_identity_dot_v1_dot_operator__pb2.DescribeAccountRequest.SerializeToString,
             portico_dot_identity_dot_v1_dot_operator__pb2.DescribeAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InviteToAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.identity.v1.OperatorService/InviteToAccount',
+            portico_dot_identity_dot_v1_dot_operator__pb2.InviteToAccountRequest.SerializeToString,
+            portico_dot_identity_dot_v1_dot_identity__pb2.Contact.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from portico.identity.v1 import identity_pb2 as _identity_pb2
 from portico.identity.v1 import operator_pb2 as _operator_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -50,6 +51,10 @@ class OperatorServiceStub:
     """A page of the accounts, the newest first."""
     DescribeAccount: _grpc.UnaryUnaryMultiCallable[_operator_pb2.DescribeAccountRequest, _operator_pb2.DescribeAccountResponse]
     """An account with its contacts."""
+    InviteToAccount: _grpc.UnaryUnaryMultiCallable[_operator_pb2.InviteToAccountRequest, _identity_pb2.Contact]
+    """Mails somebody a link that makes it a contact of an account. The same request_id again sends none. NOT_FOUND
+    ACCOUNT_NOT_FOUND, INVALID_ARGUMENT ROLE_UNKNOWN, EMAIL_INVALID, ABORTED ALREADY_CONTACT, ALREADY_INVITED.
+    """
     LockAccount: _grpc.UnaryUnaryMultiCallable[_operator_pb2.LockAccountRequest, _operator_pb2.LockAccountResponse]
     """Takes every right in the account from its people, who are told the reason. Again changes the reason."""
     UnlockAccount: _grpc.UnaryUnaryMultiCallable[_operator_pb2.UnlockAccountRequest, _operator_pb2.UnlockAccountResponse]
@@ -103,6 +108,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """A page of the accounts, the newest first."""
     DescribeAccount: _aio.UnaryUnaryMultiCallable[_operator_pb2.DescribeAccountRequest, _operator_pb2.DescribeAccountResponse]  # type: ignore[assignment]
     """An account with its contacts."""
+    InviteToAccount: _aio.UnaryUnaryMultiCallable[_operator_pb2.InviteToAccountRequest, _identity_pb2.Contact]  # type: ignore[assignment]
+    """Mails somebody a link that makes it a contact of an account. The same request_id again sends none. NOT_FOUND
+    ACCOUNT_NOT_FOUND, INVALID_ARGUMENT ROLE_UNKNOWN, EMAIL_INVALID, ABORTED ALREADY_CONTACT, ALREADY_INVITED.
+    """
     LockAccount: _aio.UnaryUnaryMultiCallable[_operator_pb2.LockAccountRequest, _operator_pb2.LockAccountResponse]  # type: ignore[assignment]
     """Takes every right in the account from its people, who are told the reason. Again changes the reason."""
     UnlockAccount: _aio.UnaryUnaryMultiCallable[_operator_pb2.UnlockAccountRequest, _operator_pb2.UnlockAccountResponse]  # type: ignore[assignment]
@@ -183,6 +192,16 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.DescribeAccountResponse, _abc.Awaitable[_operator_pb2.DescribeAccountResponse]]:
         """An account with its contacts."""
+
+    @_abc_1.abstractmethod
+    def InviteToAccount(
+        self,
+        request: _operator_pb2.InviteToAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.Contact, _abc.Awaitable[_identity_pb2.Contact]]:
+        """Mails somebody a link that makes it a contact of an account. The same request_id again sends none. NOT_FOUND
+        ACCOUNT_NOT_FOUND, INVALID_ARGUMENT ROLE_UNKNOWN, EMAIL_INVALID, ABORTED ALREADY_CONTACT, ALREADY_INVITED.
+        """
 
     @_abc_1.abstractmethod
     def LockAccount(
