@@ -49,7 +49,7 @@ def _permit(acting: Acting, domain_id: str, name: str, pb: lifecycle_pb2.DomainP
     permission = _NEEDS.get(pb.action, Permission.DOMAINS_MANAGE)
     if not acting.policy.allows(permission, domain_id):
         text = messages.text("FORBIDDEN", acting.locale, {"permission": permission.value})
-        blockers.insert(0, Blocker(code=BlockerCode.FORBIDDEN, message=text))
+        blockers.append(Blocker(code=BlockerCode.FORBIDDEN, message=text))
     return Permit(action=pb.action, allowed=not blockers, blockers=blockers)
 
 

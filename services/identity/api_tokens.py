@@ -98,7 +98,8 @@ async def create(
     The same request_id again answers the token that there is, without its secret: only the hash is kept.
     """
     sessions.own(actor)
-    assert actor.contact_id is not None
+    if actor.contact_id is None:
+        raise ContactNotFound("a token is made within a membership, and there is none")
     # By contact: another person's key must not lead to this one's token.
     key = f"{actor.contact_id}:{request_id}"
     async with db.transaction() as tx:

@@ -93,6 +93,8 @@ FORMATS: dict[str, Format] = {
     "portico.common.v1.Operation.kind": lambda at: "DOMAIN_REGISTRATION",
     "portico.common.v1.OperationUpdated.service": lambda at: "domains",
     "portico.tickets.v1.Message.author_kind": lambda at: "customer",
+    "portico.domains.v1.DomainBlocker.code": lambda at: "DOMAIN_LOCKED",
+    "portico.domains.v1.TransferBlocker.reason": lambda at: "TRANSFER_PENDING",
     "portico.identity.v1.AuthenticateResponse.credential_kind": lambda at: "session",
     "portico.identity.v1.SecurityWarning.code": lambda at: "SINGLE_OWNER",
     # So that the prices of a top-level domain are found in the price list.

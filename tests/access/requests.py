@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from random import Random
 from typing import Any, cast
+from uuid import uuid4
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -84,6 +85,8 @@ def _matching(pattern: str) -> str:
 
 
 def _scalar(field: FieldDescriptor, asked: Any, ids: tuple[str, ...]) -> Any:
+    if field.name == "request_id":
+        return uuid4().hex  # another request under the same id would be told so
     if field.enum_type is not None:
         return next(value.number for value in field.enum_type.values if value.number)
     if field.cpp_type == field.CPPTYPE_BOOL:

@@ -217,8 +217,10 @@ def _difference(document: Document, verdict: Verdict, data: Any, canaries: Canar
         elif actual is None:
             yield Problem(f"{pick.coordinate} is allowed, but null", path)
         elif isinstance(expected, list):
-            # A list of the contact's own rights differs; a list of what the services told may not.
-            if len(expected) != len(actual) and canaries.found(json.dumps(expected)):
+            # A list of the contact's own rights differs; a list of what the services told may not. What speaks of rights
+            # may stand behind what they told ("and you may not").
+            more = json.dumps(actual[len(expected) :])
+            if (len(actual) < len(expected) and canaries.found(json.dumps(expected))) or canaries.found(more):
                 yield Problem(f"{pick.coordinate} holds {len(actual)} instead of {len(expected)}", path)
             for i, (one, other) in enumerate(zip(expected, actual, strict=False)):
                 yield from same(pick, one, other, (*path, i))
