@@ -21,7 +21,7 @@ run: $(STAMP) ## start everything on this machine; PORT=8000 changes the gateway
 
 .PHONY: test
 test: $(STAMP) ## run all tests against real PostgreSQL, RabbitMQ and PowerDNS; ARGS="-k name" chooses
-	@$(PYTHON_IN) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PYTHON_IN) -m pytest -n 3 --dist loadscope $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, import rules, buf, and drift of generated code and schema

@@ -8,18 +8,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.parts import PartError, Parts
 from deploy.parts.browser import chromium
 from deploy.stack import Stack
 
+#: Where the tests stand that need the stack.
+_NEED_STACK = ("tests/flows/", "tests/deploy/", "tests/access/test_services.py", "tests/access/test_stack.py")
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the stack shares one worker, so that one stack is started; else a file's tests stay together."""
-    for item in items:
-        needs_stack = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if needs_stack else item.nodeid.partition("::")[0]))
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file's tests stay together; those that need the stack share one worker, so that one stack is started."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "stack" if file.startswith(_NEED_STACK) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
