@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import accounts, chains, clients, dead, fields, operators, sign_in, users
+from deploy.cli import accounts, chains, clients, dead, domains, fields, operators, registries, sign_in, users
 from deploy.cli.settings import CONFIG
 
 _HELP = "\n\n".join(
@@ -26,6 +26,9 @@ app.add_typer(accounts.app, name="account")
 app.add_typer(fields.app, name="field")
 app.add_typer(users.app, name="user")
 app.add_typer(clients.app, name="client")
+app.add_typer(domains.app, name="domain")
+app.add_typer(registries.app, name="registry")
+app.add_typer(registries.tlds, name="tld")
 app.add_typer(chains.app, name="chain")
 app.add_typer(dead.app, name="dead")
 app.add_typer(operators.app, name="operator")
