@@ -67,6 +67,8 @@ async def order_completed(tx: Tx, event: domains.OrderCompleted, meta: Meta, app
     outcomes = [
         {
             "name": outcome.unicode_name or outcome.name,
+            # An event of before there were other actions names none.
+            "action": outcome.action or "REGISTER",
             "registered": outcome.registered,
             "expires_at": times.from_pb(outcome.expires_at) if outcome.HasField("expires_at") else None,
             "reason": outcome.reason,

@@ -390,3 +390,36 @@ async def test_mail_about_the_user_itself_is_in_its_own_list_alone(identity: Ser
 
 def signed_in_actor(member: Member) -> Actor:
     return replace(member.actor(), session_id=uuid4())
+
+
+@pytest.mark.parametrize(
+    ("action", "subject", "line"),
+    [
+        ("TRANSFER", "Domainátregisztráció: egy.hu", "- egy.hu: átregisztrálva, lejárat: 2027. 11. 23."),
+        ("RENEW", "Domainhosszabbítás: egy.hu", "- egy.hu: meghosszabbítva, lejárat: 2027. 11. 23."),
+        ("RESTORE", "Domain-visszaállítás: egy.hu", "- egy.hu: visszaállítva, lejárat: 2027. 11. 23."),
+    ],
+)
+async def test_an_orders_mail_says_what_was_ordered(
+    identity: Serving, town: Town, action: str, subject: str, line: str
+) -> None:
+    owner = await town.member()
+    event = completed(owner.account_id, owner.contact_id)
+    del event.outcomes[1:]
+    event.outcomes[0].unicode_name, event.outcomes[0].action = "egy.hu", action
+    await identity.hear(event, owner.account_id)
+    [mail] = await mails(identity, owner.account_id)
+    assert mail.subject == subject
+    assert line in mail.body
+
+
+async def test_an_order_that_was_not_paid_in_time_has_a_letter_of_its_own(identity: Serving, town: Town) -> None:
+    owner = await town.member()
+    event = completed(owner.account_id, owner.contact_id)
+    for outcome in event.outcomes:
+        outcome.registered, outcome.reason, outcome.action = False, "ORDER_UNPAID", "RENEW"
+    await identity.hear(event, owner.account_id)
+    [mail] = await mails(identity, owner.account_id)
+    assert mail.subject == "A megrendelése lejárt: árvíztűrő.hu és további 1"
+    assert "nem érkezett meg határidőre" in mail.body
+    assert "árunk" not in mail.body
