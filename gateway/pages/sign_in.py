@@ -154,9 +154,10 @@ def take_cookie(response: Response, name: str) -> None:
 
 async def sign_out(gateway: Gateway, http: HttpRequest) -> Response:
     """GET asks, POST ends the session and takes the cookie away."""
-    locale = locale_of(http.headers)
+    session = await current(gateway, http)
+    locale = locale_of(http.headers, session)
     if http.method != "POST":
-        return page("sign_out.html", locale, TEXTS, session=await current(gateway, http))
+        return page("sign_out.html", locale, TEXTS, session=session)
     if not same_origin(http):
         return page("sign_out.html", locale, TEXTS, 403)
     secret = http.cookies.get(COOKIE, "")

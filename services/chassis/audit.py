@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from portico.common.v1 import common_pb2
@@ -60,4 +60,9 @@ async def record_many(tx: Tx, actor: Actor, changes: Iterable[Change]) -> None:
 
 
 def _json(values: Mapping[str, object] | None) -> str:
-    return json.dumps(values, default=str, ensure_ascii=False, sort_keys=True) if values else ""
+    return json.dumps(values, default=_plain, ensure_ascii=False, sort_keys=True) if values else ""
+
+
+def _plain(value: object) -> str:
+    """Times as elsewhere in the API, RFC 3339."""
+    return value.isoformat() if isinstance(value, date) else str(value)
