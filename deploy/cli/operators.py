@@ -56,17 +56,16 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def renew(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A colleague who lost its credential; you without one.")] = "",
     ip: Ips = None,
     as_json: Json = False,
 ) -> None:
-    """Get a credential in place of the one before, which ends: your own goes into your configuration file."""
+    """Get a credential in place of your present one, which ends; it goes into your configuration file.
+
+    A colleague who lost its own gets one where yours came from: python -m services.identity operator renew NAME.
+    """
     operator = connect(context, as_json)
-    request = pb.RenewCredentialRequest(name=name, ips=ip or [])
+    request = pb.RenewCredentialRequest(ips=ip or [])
     answer = operator.call(operator.stub(OperatorServiceStub).RenewCredential, request)
-    if name:
-        _print(answer, as_json)
-        return
     file = operator.settings.file
     try:
         ends = answer.operator.credential_expires_at.ToDatetime(tzinfo=UTC)

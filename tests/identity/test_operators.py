@@ -181,11 +181,9 @@ async def test_an_operator_makes_a_colleague_renews_and_disables_it(identity: Se
     gone = await identity.call(anna, "DisableOperator", pb.DisableOperatorRequest(name=name))
     assert gone.HasField("disabled_at")
     assert await refusal(identity, renewed.secret) == "CREDENTIAL_INVALID"
-    for method, further in (
-        ("DisableOperator", pb.DisableOperatorRequest(name=name)),
-        ("RenewCredential", pb.RenewCredentialRequest(name=name)),
-    ):
-        assert (await identity.refused(anna, method, further)).reason == "OPERATOR_NOT_FOUND"
+    further = pb.DisableOperatorRequest(name=name)
+    assert (await identity.refused(anna, "DisableOperator", further)).reason == "OPERATOR_NOT_FOUND"
+    assert (await identity.refused(bela, "RenewCredential", pb.RenewCredentialRequest())).reason == "OPERATOR_NOT_FOUND"
     assert (await identity.refused(anna, "CreateOperator", request)).reason == "OPERATOR_EXISTS"
     listed = {o.name: o for o in (await identity.call(anna, "ListOperators", pb.ListOperatorsRequest())).operators}
     assert listed[name].HasField("disabled_at")

@@ -185,8 +185,7 @@ class OperatorRpc(operator_pb2_grpc.OperatorServiceServicer):
 
     @requires(PERMISSION)
     async def RenewCredential(self, request: pb.RenewCredentialRequest, call: Call) -> pb.OperatorCredential:
-        name = request.name or call.actor.label
-        row, secret = await operators.renew(self._app.db, call.actor, name, request.ips, call.now)
+        row, secret = await operators.renew(self._app.db, call.actor, call.actor.label, request.ips, call.now)
         return pb.OperatorCredential(operator=_operator(row), secret=secret)
 
     @requires(PERMISSION)

@@ -1022,10 +1022,7 @@ Global___ListOperatorsResponse: _TypeAlias = ListOperatorsResponse  # noqa: Y015
 class RenewCredentialRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: _builtins.int
     IPS_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """Empty: the one who asks."""
     @_builtins.property
     def ips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Empty: those of the credential before."""
@@ -1033,12 +1030,11 @@ class RenewCredentialRequest(_message.Message):
     def __init__(
         self,
         *,
-        name: _builtins.str = ...,
         ips: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ips", b"ips", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ips", b"ips"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -280,7 +280,8 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RenewCredential(self, request, context):
-        """A new credential in place of the earlier ones, which end. NOT_FOUND OPERATOR_NOT_FOUND.
+        """A new credential for the one who asks, in place of the earlier ones, which end. Nobody gets a colleague's: whoever had
+        it would act under that name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

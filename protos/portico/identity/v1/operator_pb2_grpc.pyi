@@ -82,7 +82,9 @@ class OperatorServiceStub:
     ListOperators: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListOperatorsRequest, _operator_pb2.ListOperatorsResponse]
     """All operators, by name."""
     RenewCredential: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RenewCredentialRequest, _operator_pb2.OperatorCredential]
-    """A new credential in place of the earlier ones, which end. NOT_FOUND OPERATOR_NOT_FOUND."""
+    """A new credential for the one who asks, in place of the earlier ones, which end. Nobody gets a colleague's: whoever had
+    it would act under that name.
+    """
     DisableOperator: _grpc.UnaryUnaryMultiCallable[_operator_pb2.DisableOperatorRequest, _operator_pb2.Operator]
     """Ends an operator's credentials and sessions for good. NOT_FOUND OPERATOR_NOT_FOUND, ABORTED OPERATOR_IS_YOU."""
 
@@ -139,7 +141,9 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     ListOperators: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListOperatorsRequest, _operator_pb2.ListOperatorsResponse]  # type: ignore[assignment]
     """All operators, by name."""
     RenewCredential: _aio.UnaryUnaryMultiCallable[_operator_pb2.RenewCredentialRequest, _operator_pb2.OperatorCredential]  # type: ignore[assignment]
-    """A new credential in place of the earlier ones, which end. NOT_FOUND OPERATOR_NOT_FOUND."""
+    """A new credential for the one who asks, in place of the earlier ones, which end. Nobody gets a colleague's: whoever had
+    it would act under that name.
+    """
     DisableOperator: _aio.UnaryUnaryMultiCallable[_operator_pb2.DisableOperatorRequest, _operator_pb2.Operator]  # type: ignore[assignment]
     """Ends an operator's credentials and sessions for good. NOT_FOUND OPERATOR_NOT_FOUND, ABORTED OPERATOR_IS_YOU."""
 
@@ -307,7 +311,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.RenewCredentialRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.OperatorCredential, _abc.Awaitable[_operator_pb2.OperatorCredential]]:
-        """A new credential in place of the earlier ones, which end. NOT_FOUND OPERATOR_NOT_FOUND."""
+        """A new credential for the one who asks, in place of the earlier ones, which end. Nobody gets a colleague's: whoever had
+        it would act under that name.
+        """
 
     @_abc_1.abstractmethod
     def DisableOperator(
