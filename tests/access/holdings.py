@@ -14,6 +14,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Roles, states and names of actions are words of the house, whoever has them; days and amounts are nobody's; bytes are hashes.
 _NOT_TELLING = re.compile(r"[A-Z_]+|[a-z]+|[a-z_.]*_[a-z_.]*|\\x.*|\d{4}-\d\d-\d\d(?:T.*)?|[\d.]+", re.DOTALL)
 _SHORTEST = 6
+#: The service's own errands: nobody is shown them, so what stands there is not everybody's to see.
+_ERRANDS = frozenset({"jobs", "inbox"})
 
 
 @dataclass
@@ -109,7 +111,8 @@ async def _rows(service: str, url: str) -> list[_Row]:
     """Every row of a database with the account that it belongs to: its own account_id, or that of what it refers to."""
     connection = await asyncpg.connect(url)
     try:
-        tables = [r[0] for r in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        found = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = [row[0] for row in found if row[0] not in _ERRANDS]
         references = await connection.fetch(_COLUMNS)
         rows = {
             table: [

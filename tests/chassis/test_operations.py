@@ -132,6 +132,6 @@ async def test_audit_entry_leaves_with_the_change_and_in_the_accounts_order(db: 
     first, second = (common_pb2.AuditRecorded.FromString(row["body"]) for row in rows)
     assert {row["aggregate"] for row in rows} == {f"audit:{actor.account_id}"}
     assert first.before_json == '{"a": "ő", "b": 1}'
-    assert json.loads(first.after_json) == {"at": str(NOW)}
+    assert json.loads(first.after_json) == {"at": NOW.isoformat()}
     assert (first.actor.label, first.actor.ip, first.actor.contact_id) == (actor.label, actor.ip, str(actor.contact_id))
     assert (second.before_json, second.after_json, second.subject_label) == ("", "", "minta.hu")
