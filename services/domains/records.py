@@ -17,7 +17,6 @@ MOST_RECORDS = 100
 """Records of one set."""
 MOST_OCTETS = 16_384
 """Of the data of one set together, as text: an answer has to fit in a message."""
-MOST_COMMENT = 500
 
 #: The field of a type's data that names a host.
 TARGETS = {"CNAME": "target", "NS": "target", "PTR": "target", "MX": "exchange", "SRV": "target"}

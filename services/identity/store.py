@@ -26,10 +26,6 @@ async def add_user(tx: Tx, user_id: UUID | None, email: str, name: str, locale: 
     return added
 
 
-async def email_of_user(q: Queryable, user_id: UUID) -> str:
-    return str(await q.fetchval("SELECT email FROM users WHERE id = $1", user_id))
-
-
 async def user_by_email(q: Queryable, email: str) -> Row | None:
     return await q.fetchrow(
         """SELECT id, email, name, locale, password_hash, locked_at, lock_reason FROM users
