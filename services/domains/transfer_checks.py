@@ -126,7 +126,7 @@ def _read(line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Check:
     try:
         name = parse(line.name)
     except DomainInvalid as error:
-        return Check(line, problem=DomainInvalid(error.detail, field="name", **error.metadata))
+        return Check(line, problem=type(error)(error.detail, field="name", **error.metadata))
     tld = tlds.get(name.tld)
     shown = {"name": name.unicode, "tld": name.tld}
     if tld is None:

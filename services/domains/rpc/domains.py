@@ -13,7 +13,7 @@ from services.chassis.operations import state_names
 from services.domains import auth_codes, orders, store, zone_store
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
-from services.domains.names import DomainInvalid, is_host, parse
+from services.domains.names import DomainInvalid, is_host, spelled
 from services.domains.rpc.zones import zone_to_pb
 
 
@@ -58,7 +58,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
 
     @requires("domains.read")
     async def GetDomainByName(self, req: pb.GetDomainByNameRequest, call: Call) -> pb.Domain:
-        name = parse(req.name)
+        name = spelled(req.name)
         row = await store.by_name(self.db, call.actor.account_id, call.scope.resources, name.ascii)
         if row is None:
             raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)

@@ -14,7 +14,7 @@ from services.domains import history, lifecycle, registration, registry_store, s
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
 from services.domains.epp import EppError
-from services.domains.names import parse
+from services.domains.names import spelled
 from services.domains.orders import RegistryUnavailable
 from services.domains.rpc.domains import state_to_pb
 from services.domains.rpc.domains import to_pb as domain_to_pb
@@ -103,7 +103,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     @requires(PERMISSION)
     async def ShowDomain(self, req: pb.ShowDomainRequest, _: Call) -> pb.ShowDomainResponse:
-        name = parse(req.name)
+        name = spelled(req.name)
         found = await history.of_name(self.db, name.ascii)
         if not found:
             raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
@@ -111,7 +111,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     async def _live(self, text: str) -> Row:
         """The house's present domain of this name, whoever's it is."""
-        name = parse(text)
+        name = spelled(text)
         held = await registry_store.held(self.db, name.ascii)
         domain = await store.get(self.db, held["id"]) if held is not None else None
         if domain is None:
