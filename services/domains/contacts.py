@@ -22,7 +22,15 @@ from services.domains import changes, contact_data, contact_store, intents, stor
 from services.domains.app import App
 from services.domains.changes import Asked
 from services.domains.contact_data import Person
-from services.domains.epp import ContactInfo, DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
+from services.domains.epp import (
+    ContactInfo,
+    DomainInfo,
+    EppRefused,
+    EppServerFailure,
+    EppUnavailable,
+    EppUnknown,
+    Registry,
+)
 from services.domains.transforms import Command, Seen, State, Task
 
 COMMAND = "contacts"
@@ -190,7 +198,7 @@ def _handle(contact_id: UUID) -> str:
 
 
 async def _send(task: Task) -> bool:
-    registry = task.app.registry
+    registry = task.registry
     rows = await contact_store.get_many(task.app.db, list(_roles(task).values()))
     for number, row in enumerate(row for row in rows.values() if not row["created"]):
         await _create(task, row, f"{task.cl_trid}-c{number}")
@@ -220,7 +228,7 @@ async def _create(task: Task, row: Row, cl_trid: str) -> None:
     contact = Person.of_json(row).to_epp(row["handle"], secrets.token_urlsafe(12))
     handle = row["handle"]
     try:
-        handle = await task.app.registry.create_contact(contact, cl_trid=cl_trid)
+        handle = await task.registry.create_contact(contact, cl_trid=cl_trid)
     except EppRefused as error:
         # Nobody else would have chosen that handle: it is our own earlier try.
         if error.code != _OBJECT_EXISTS:
@@ -243,7 +251,7 @@ async def _look(task: Task) -> Seen:
         return seen
     edits = _edits(task)
     for contact_id, row in (await contact_store.get_many(task.app.db, list(edits))).items():
-        contact = await task.app.registry.contact_info(row["handle"])
+        contact = await task.registry.contact_info(row["handle"])
         if contact is not None and "pendingUpdate" in contact.statuses:
             return Seen(State.PENDING, seen.info)
         if contact is None or Person.of_epp(contact.data) != edits[contact_id]:
@@ -324,13 +332,14 @@ async def fetch(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     if domain is None or domain["state"] in store.ENDED:
         return
     try:
-        info = await app.registry.info(domain["name"])
-        if info is None or info.cl_id != app.registry.registrar:
+        registry = app.registries.of(domain["name"])
+        info = await registry.info(domain["name"])
+        if info is None or info.cl_id != registry.registrar:
             return
         handles = {"registrant": info.registrant} | {
             role: info.contacts_of(role)[0] for role in ROLES[1:] if info.contacts_of(role)
         }
-        told = {handle: await _contact(app, handle) for handle in sorted(set(handles.values())) if handle}
+        told = {handle: await _contact(registry, handle) for handle in sorted(set(handles.values())) if handle}
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise jobs.RetryLater(cause=f"the registry does not tell: {error}") from error
     async with job.finishing(app.db) as tx:
@@ -352,9 +361,9 @@ async def fetch(job: jobs.LeasedJob, app: App, now: datetime) -> None:
             await _keep_verification(tx, domain, roles["registrant"], holder, days)
 
 
-async def _contact(app: App, handle: str) -> ContactInfo | None:
+async def _contact(registry: Registry, handle: str) -> ContactInfo | None:
     try:
-        return await app.registry.contact_info(handle)
+        return await registry.contact_info(handle)
     except EppServerFailure:
         raise
     except EppRefused as error:

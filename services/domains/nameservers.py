@@ -156,7 +156,7 @@ def _served_here(app: App, hosts: Mapping[str, Any]) -> bool:
 
 
 async def _send(task: Task) -> bool:
-    registry, wanted = task.app.registry, _wanted(task)
+    registry, wanted = task.registry, _wanted(task)
     await _make_hosts(task, wanted)
     info = await registry.info(task.domain["name"])
     present = set() if info is None else set(info.nameservers)
@@ -171,7 +171,7 @@ async def _send(task: Task) -> bool:
 
 async def _make_hosts(task: Task, wanted: Hosts) -> None:
     """Brings the host objects to what is wanted; harmless to repeat."""
-    free = await task.app.registry.check_hosts(wanted)
+    free = await task.registry.check_hosts(wanted)
     for number, (host, addresses) in enumerate(wanted.items()):
         try:
             await _make_host(task, host, addresses, f"{task.cl_trid}-h{number}", free[host].available)
@@ -182,7 +182,7 @@ async def _make_hosts(task: Task, wanted: Hosts) -> None:
 
 
 async def _make_host(task: Task, host: str, addresses: Sequence[str], cl_trid: str, free: bool) -> None:
-    registry = task.app.registry
+    registry = task.registry
     if free:
         try:
             await registry.create_host(host, addresses, cl_trid=cl_trid)
@@ -208,7 +208,7 @@ async def _look(task: Task) -> Seen:
     if seen.state is not State.DONE:
         return seen
     for host, addresses in glue(_wanted(task)).items():
-        info = await task.app.registry.host_info(host)
+        info = await task.registry.host_info(host)
         if info is None or set(info.addresses) != set(addresses):
             return Seen(State.NOT_DONE, seen.info)
     return seen

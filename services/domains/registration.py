@@ -15,7 +15,15 @@ from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
 from services.domains import contacts, intents, order_items, orders, store, zones
 from services.domains.app import App, operations
-from services.domains.epp import ContactData, DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
+from services.domains.epp import (
+    ContactData,
+    DomainInfo,
+    EppRefused,
+    EppServerFailure,
+    EppUnavailable,
+    EppUnknown,
+    Registry,
+)
 
 log = logging.getLogger(__name__)
 KIND = "register_domain"
@@ -87,8 +95,9 @@ async def give_up(app: App, domain: Row, actor: Actor, why: str, now: datetime) 
         raise OrderItemBusy("it is being worked on at this moment", name=domain["unicode_name"])
     try:
         intent = await intents.open_of(app.db, domain["id"])
-        info = await app.registry.info(domain["name"])
-        if info is not None and info.cl_id == app.registry.registrar:
+        registry = app.registries.of(domain["name"])
+        info = await registry.info(domain["name"])
+        if info is not None and info.cl_id == registry.registrar:
             raise OrderItemAtRegistry("the registry has it for us", name=domain["unicode_name"])
         await _fail(job, app, domain, intent, GIVEN_UP, why, now, actor)
     except (EppUnavailable, EppUnknown, EppRefused) as error:
@@ -112,8 +121,9 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     if intent is not None and await _settle(job, app, domain, intent, now):
         return
     try:
-        registrant = await _registrant(app, domain["account_id"])
-        await app.registry.ensure_hosts(list(domain["nameservers"]), cl_trid=f"hosts-{domain['id']}")
+        registry = app.registries.of(domain["name"])
+        registrant = await _registrant(app, registry, domain["account_id"])
+        await registry.ensure_hosts(list(domain["nameservers"]), cl_trid=f"hosts-{domain['id']}")
     except (EppServerFailure, EppUnavailable, EppUnknown) as error:
         raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
     except EppRefused as error:
@@ -124,7 +134,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         await operations.step(tx, domain["operation_id"], "registry_create", RUNNING)
         intent = await intents.begin(tx, domain["id"], "create")
     try:
-        created = await app.registry.create(
+        created = await registry.create(
             domain["name"],
             years=domain["years"],
             registrant=registrant,
@@ -156,7 +166,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     if created.pending:
         await _wait(job, app, domain, intent)
     try:
-        info = await app.registry.info(domain["name"])
+        info = await registry.info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise jobs.RetryLater(_SETTLE_SECONDS, cause=f"created, but not confirmed yet: {error}") from error
     if info is None:
@@ -167,7 +177,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
 async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: datetime) -> bool:
     """Asks the registry what became of an intent. True: the domain has ended. False: it was not carried out."""
     try:
-        info = await app.registry.info(domain["name"])
+        info = await app.registries.of(domain["name"]).info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         if isinstance(error, EppRefused) and error.code == _NOT_AUTHORIZED:
             await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "another registrar's: 2201", now)
@@ -196,7 +206,7 @@ def _is_ours(app: App, info: DomainInfo, intent: Row) -> bool:
         return bool(info.auth_info == intent["auth_info"])
     # One that tells it to nobody: what we sponsor and is no older than our command came from it.
     young = info.created_at is None or info.created_at > intent["created_at"] - _CLOCKS_APART
-    return info.cl_id == app.registry.registrar and young
+    return info.cl_id == app.registries.of(info.name).registrar and young
 
 
 async def _wait(job: jobs.LeasedJob, app: App, domain: Row, intent: Row) -> None:
@@ -294,7 +304,7 @@ async def _item(tx: Tx, domain: Row) -> Row:
     return item
 
 
-async def _registrant(app: App, account_id: UUID) -> str:
+async def _registrant(app: App, registry: Registry, account_id: UUID) -> str:
     """The account's contact at the registry, made when missing. Its id follows from its data, so a repeat is harmless."""
     row = await store.registrant(app.db, account_id)
     if row is None:
@@ -314,7 +324,7 @@ async def _registrant(app: App, account_id: UUID) -> str:
         auth_info=base64.b32encode(hashlib.sha256(b"contact" + data.encode()).digest()).decode()[:16],
     )
     try:
-        await app.registry.create_contact(contact, cl_trid=contact_id)
+        await registry.create_contact(contact, cl_trid=contact_id)
     except EppRefused as error:
         if error.code != _OBJECT_EXISTS:
             raise

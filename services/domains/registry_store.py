@@ -1,6 +1,6 @@
 """SQL of what registries told us: rules of top-level domains, messages, drift, and a domain as its registry has it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -147,10 +147,14 @@ async def note_synced(q: Queryable, domain_id: UUID, now: datetime) -> None:
     await q.execute("UPDATE domains SET synced_at = $2 WHERE id = $1", domain_id, now)
 
 
-async def unsynced(q: Queryable, before: datetime, limit: int) -> list[Row]:
-    """Held domains whose registry was last asked before this time, the longest ago first."""
+async def unsynced(q: Queryable, tlds: Iterable[str], before: datetime, limit: int) -> list[Row]:
+    """Held domains of these whose registry was last asked before this time, the longest ago first."""
     return await q.fetch(
-        f"SELECT id, name FROM domains WHERE {_HELD} AND synced_at < $1 ORDER BY synced_at LIMIT {limit}",  # noqa: S608
+        f"""SELECT d.id, d.name FROM unnest($1::text[]) AS t (tld) CROSS JOIN LATERAL (
+                SELECT id, name, synced_at FROM domains WHERE tld = t.tld AND {_HELD} AND synced_at < $2
+                ORDER BY synced_at LIMIT {limit}) d
+            ORDER BY d.synced_at LIMIT {limit}""",  # noqa: S608
+        list(tlds),
         before,
     )
 
@@ -228,8 +232,9 @@ async def note_failed(q: Queryable, registry: str, failure: str, now: datetime) 
     )
 
 
-async def registry(q: Queryable, name: str) -> Row | None:
-    return await q.fetchrow("SELECT * FROM registries WHERE name = $1", name)
+async def registries(q: Queryable) -> dict[str, Row]:
+    """How the message queue of each was found, by its name."""
+    return {row["name"]: row for row in await q.fetch("SELECT * FROM registries")}
 
 
 # -- a name's history

@@ -22,9 +22,9 @@ from services.chassis.jobs import Worker
 from services.chassis.sealing import Sealer
 from services.domains import zone_changes
 from services.domains.app import App
-from services.domains.epp import Registry
 from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
+from services.domains.registries import Registries
 from services.domains.rpc import register
 from tests.serving import Database, Serving, Stubs, holding_all_but, person, serving
 
@@ -169,12 +169,11 @@ def gone(name: str, type_: str) -> pb.RecordSetEdit:
 @pytest.fixture(scope="session")
 async def desk(database: Database, parts: Parts, run_dir: Path) -> AsyncIterator[Desk]:
     nameserver = Nameserver(parts.powerdns.url, parts.powerdns.api_key)
-    registry = Registry("127.0.0.1", 1, registrar="portico", password="", ca_file=run_dir / "none")
     async with serving(
         "domains",
         await database("zones"),
         run_dir,
-        make_app=lambda db: App(db, registry, nameserver, ("ns1.portico.example",), Sealer([bytes(32)])),
+        make_app=lambda db: App(db, Registries([]), nameserver, ("ns1.portico.example",), Sealer([bytes(32)])),
         register=register,
         make_stub=Stubs.of(domains_pb2_grpc.DomainsServiceStub, zones_pb2_grpc.ZonesServiceStub),
         consumes={},

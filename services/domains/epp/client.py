@@ -59,20 +59,27 @@ class Registry:
         *,
         registrar: str,
         password: str,
-        ca_file: Path,
+        ca_file: Path | None,
         server_name: str = "localhost",
         sessions: int = 4,
         timeout: float = 20.0,
         name: str = "",
+        tlds: Iterable[str] = (),
     ) -> None:
         #: What it is called with us, wherever it is reached; its host without one.
         self.name = name or host
+        #: Those that it runs, without dots, in A-labels.
+        self.tlds = frozenset(tlds)
         self._access = Access(host, port, registrar, password, ca_file, server_name, timeout)
         self._pool = Pool(self._access, sessions)
         # The message queue has a session of its own: customers' commands never wait for it, nor it for them.
         self._mailbox = Pool(self._access, 1)
         # A session stays free of a long list, for the registrations that were paid.
         self._checks_abreast = max(sessions - 1, 1)
+
+    def runs(self, name: str) -> bool:
+        """Whether a domain name is of a top-level domain of this registry."""
+        return name.rpartition(".")[2] in self.tlds
 
     @property
     def registrar(self) -> str:

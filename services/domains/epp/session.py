@@ -25,7 +25,8 @@ class Access:
     port: int
     registrar: str
     password: str = field(repr=False)
-    ca_file: Path
+    #: The system's authorities without one.
+    ca_file: Path | None
     server_name: str
     timeout: float
     """Seconds for a command; connecting and login get as much again."""
@@ -145,8 +146,8 @@ class Session:
         self._writer.transport.abort()
 
 
-def _trust(ca_file: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(ca_file))
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=None if ca_file is None else str(ca_file))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
