@@ -58,7 +58,8 @@ def connect(sandbox: Sandbox, registrar: str = "portico", **options: Any) -> Reg
 async def ours(sandbox: Sandbox, recorded: list[tuple[str, bytes]]) -> AsyncIterator[Registry]:
     async with connect(sandbox) as client:
         await client.create_contact(contact("PORTICO-1"), cl_trid=trid())
-        await client.ensure_hosts(NS, cl_trid=trid())
+        for host in NS:
+            await client.create_host(host, cl_trid=trid())
         yield client
 
 
@@ -91,7 +92,8 @@ def contact(identifier: str, **changes: Any) -> ContactData:
 
 
 async def register(client: Registry, name: str, **changes: Any) -> Any:
-    fields: dict[str, Any] = {"registrant": "PORTICO-1", "admin": "PORTICO-1", "tech": "PORTICO-1"}
+    contacts = [("admin", "PORTICO-1"), ("tech", "PORTICO-1")]
+    fields: dict[str, Any] = {"registrant": "PORTICO-1", "contacts": contacts}
     fields |= {"nameservers": NS, "auth_info": "Secret-code-1", "cl_trid": trid()}
     return await client.create(name, **{**fields, **changes})
 
@@ -265,14 +267,15 @@ async def test_contacts_and_hosts_live_their_lives(ours: Registry) -> None:
         await ours.delete_contact("PORTICO-1", cl_trid=trid())
     name = fresh("dev")
     await register(ours, name)
+    assert (await ours.check_hosts([f"NS.{name}"]))[f"ns.{name}"].available
     await ours.create_host(f"ns.{name}", ["192.0.2.1", "2001:db8::1"], cl_trid=trid())
+    assert not (await ours.check_hosts([f"ns.{name}"]))[f"ns.{name}"].available
     host = await ours.host_info(f"ns.{name}")
     assert host is not None
     assert host.addresses == ("192.0.2.1", "2001:db8::1")
     with pytest.raises(EppRefused, match="2305"):
         await ours.delete(name, cl_trid=trid())
     await ours.delete_host(f"ns.{name}", cl_trid=trid())
-    await ours.ensure_hosts(NS, cl_trid=trid())
 
 
 async def test_a_pending_registration_is_completed_by_a_message(sandbox: Sandbox, ours: Registry) -> None:
