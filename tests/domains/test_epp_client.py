@@ -9,7 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from deploy.sandbox.registry import tls
 from services.domains.epp import (
     ContactData,
     DsRecord,
@@ -393,6 +395,19 @@ async def test_a_certificate_for_another_name_is_not_accepted(sandbox: Sandbox) 
             await client.check(["any.hu"])
 
 
+async def test_a_registry_that_wants_our_certificate_sees_it(tmp_path: Path) -> None:
+    ours, strangers = tmp_path / "ours", tmp_path / "strangers"
+    for folder in (ours, strangers):
+        tls.ensure(folder, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+    with registry(tmp_path, f"--client-ca={ours / tls.CA}") as strict:
+        async with connect(strict, client_files=(ours / tls.CERTIFICATE, ours / tls.KEY)) as client:
+            assert (await client.check(["any.hu"]))["any.hu"].available
+        for files in (None, (strangers / tls.CERTIFICATE, strangers / tls.KEY), (ours / "none.pem", ours / tls.KEY)):
+            async with connect(strict, client_files=files) as client:
+                with pytest.raises(EppUnavailable, match="no connection"):
+                    await client.check(["any.hu"])
+
+
 async def test_sessions_are_opened_when_needed_and_kept_to_their_number(sandbox: Sandbox) -> None:
     async with connect(sandbox, sessions=2) as client:
         sandbox.control("DELETE", "/log")
@@ -512,7 +527,7 @@ async def test_a_hosts_addresses_are_changed(ours: Registry) -> None:
 
 
 async def test_a_session_that_idles_is_kept_alive_by_a_hello(sandbox: Sandbox) -> None:
-    access = Access("127.0.0.1", sandbox.port, "portico", PASSWORDS["portico"], sandbox.ca_file, "localhost", 5.0)
+    access = Access("127.0.0.1", sandbox.port, "portico", PASSWORDS["portico"], sandbox.ca_file, "localhost", None, 5.0)
     session = await Session.open(access)
     assert await session.hello()
     sandbox.control("POST", "/disconnect")

@@ -400,6 +400,7 @@ def test_the_list_of_registries_is_read_with_its_defaults(tmp_path: Path) -> Non
         ([{**GOOD, "port": "700"}], r"\[0\]\.port must be a whole number"),
         ([{**GOOD, "sessions": True}], r"\[0\]\.sessions must be a whole number"),
         ([{**GOOD, "password": ""}], r"\[0\]\.password must be a text"),
+        ([{**GOOD, "cert_file": "our.pem"}], r"\[0\] needs both cert_file and key_file"),
         ([{k: v for k, v in GOOD.items() if k != "host"}], r"\[0\]: missing .*'host'"),
         ([GOOD, {**GOOD, "tlds": ["com"]}], "two registries are called hu"),
         ([GOOD, {**GOOD, "name": "other"}], r"\.hu cannot be both hu's and other's"),

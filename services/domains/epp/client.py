@@ -61,6 +61,7 @@ class Registry:
         password: str,
         ca_file: Path | None,
         server_name: str = "localhost",
+        client_files: tuple[Path, Path] | None = None,
         sessions: int = 4,
         timeout: float = 20.0,
         name: str = "",
@@ -70,7 +71,7 @@ class Registry:
         self.name = name or host
         #: Those that it runs, without dots, in A-labels.
         self.tlds = frozenset(tlds)
-        self._access = Access(host, port, registrar, password, ca_file, server_name, timeout)
+        self._access = Access(host, port, registrar, password, ca_file, server_name, client_files, timeout)
         self._pool = Pool(self._access, sessions)
         # The message queue has a session of its own: customers' commands never wait for it, nor it for them.
         self._mailbox = Pool(self._access, 1)

@@ -36,6 +36,11 @@ DROP INDEX domains_unsynced;
 CREATE INDEX domains_unsynced ON domains (tld, synced_at)
     WHERE state IN ('ACTIVE', 'EXPIRED', 'REDEMPTION', 'PENDING_DELETE');
 
+-- What two registries' registrars publish of them. .hu: renewed for 30 days after the expiry, then 30 days parked, from where
+-- it can be had back. .eu: no renewal after the expiry, 40 days of quarantine.
+UPDATE tlds SET redemption_days = 30 WHERE tld = 'hu' AND redemption_days = 0;
+UPDATE tlds SET renew_grace_days = 0 WHERE tld = 'eu' AND renew_grace_days = 30;
+
 -- When somebody else became its holder: another contact, or another name in the contact.
 ALTER TABLE domains ADD COLUMN registrant_changed_at timestamptz;
 UPDATE domains d SET registrant_changed_at = (
