@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from deploy.operator import bootstrap
 from deploy.parts import Part, Parts
 from deploy.parts.child import Child
-from deploy.parts.machine import plain_env
+from deploy.parts.machine import plain_env, write_private
 from deploy.parts.secrets import actor_keys, sealing_keys
 from deploy.progress import Progress, silent, step
 
@@ -166,34 +166,39 @@ class Stack:
                 "PASSKEY_ORIGINS": f"http://localhost:{self.port('gateway')}",
             }
         elif name == "domains":
-            own |= self._registrar_env() | {"NAMESERVERS": NAMESERVERS}
-            own |= {"SEALING_KEYS_FILE": str(self._sealing_keys["domains"])}
+            own |= {"NAMESERVERS": NAMESERVERS, "SEALING_KEYS_FILE": str(self._sealing_keys["domains"])}
+            own |= {"POWERDNS_URL": self.parts.powerdns.url, "POWERDNS_API_KEY": self.parts.powerdns.api_key}
+            own |= {"REGISTRIES_FILE": str(self._registries_file())}
         elif name == "gateway":
             own |= {"HOST": self._host, "PORT": str(self.port("gateway")), "TIMING": "1", "PUBLIC_URL": self.url}
             own |= {f"{service.upper()}_ADDRESS": self.address(service) for service in SERVICES}
         elif name == "demo":
             own |= {f"DATABASE_URL_{service.upper()}": url for service, url in self._databases.items()}
-            own |= self._registrar_env() | {"NAMESERVERS": NAMESERVERS}
             own |= {
+                "NAMESERVERS": NAMESERVERS,
                 "EPP_CONTROL": f"http://127.0.0.1:{self.port('registry_control')}",
                 "DEMO_FILE": str(self.demo_file),
                 "PORTICO_URL": self.url,
             }
         return plain_env(**common, **own, **self._extra.get(name, {}))
 
-    def _registrar_env(self) -> dict[str, str]:
-        return {
-            "EPP_NAME": "sandbox",
-            "EPP_HOST": "127.0.0.1",
-            "EPP_PORT": str(self.port("registry")),
-            "EPP_REGISTRAR": "portico",
-            "EPP_PASSWORD": self.parts.secrets.registrar("portico"),
-            "EPP_CA_FILE": str(self.base / "registry" / "ca.pem"),
+    def _registries_file(self) -> Path:
+        """The sandbox registry, as the domains service is told of it."""
+        registry = {
+            "name": "sandbox",
+            "tlds": ["hu", "com", "net", "org", "eu", "info", "dev"],
+            "host": "127.0.0.1",
+            "server_name": "localhost",
+            "port": self.port("registry"),
+            "registrar": "portico",
+            "password": self.parts.secrets.registrar("portico"),
+            "ca_file": "registry/ca.pem",
             # The sandbox registry does not mind.
-            "EPP_POLL_SECONDS": "2",
-            "POWERDNS_URL": self.parts.powerdns.url,
-            "POWERDNS_API_KEY": self.parts.powerdns.api_key,
+            "poll_seconds": 2,
         }
+        file = self.base / "registries.json"
+        write_private(file, json.dumps([registry], indent=1))
+        return file
 
     def _command(self, name: str) -> list[str]:
         if name == "gateway":

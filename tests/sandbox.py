@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,10 +18,11 @@ import httpx
 import pytest
 from lxml import etree
 
-from services.domains.epp import frames
+from services.domains.epp import Registry, frames
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORDS = {"portico": "portico-epp", "other": "other-epp"}
+TLDS = ("hu", "com", "net", "org", "eu", "info", "dev")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,19 @@ class Sandbox:
     port: int
     control_port: int
     ca_file: Path
+
+    def client(self, timeout: float = 20.0, *, tlds: Sequence[str] = TLDS, name: str = "sandbox") -> Registry:
+        """Ours, as the services use it."""
+        return Registry(
+            "127.0.0.1",
+            self.port,
+            registrar="portico",
+            password=PASSWORDS["portico"],
+            ca_file=self.ca_file,
+            timeout=timeout,
+            name=name,
+            tlds=tlds,
+        )
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control listener; its JSON. Raises for 4xx."""

@@ -6,10 +6,10 @@ from services.chassis.db import Database
 from services.chassis.run import serve
 from services.domains import messages, settings
 from services.domains.app import App
-from services.domains.epp import Registry
 from services.domains.events import CONSUMES
 from services.domains.jobs import JOBS, PERIODIC
 from services.domains.powerdns import PowerDns
+from services.domains.registries import Registries
 from services.domains.rpc import register
 
 
@@ -19,14 +19,7 @@ def main() -> None:
     async def build(db: Database) -> App:
         return App(
             db=db,
-            registry=Registry(
-                conf.epp_host,
-                conf.epp_port,
-                registrar=conf.epp_registrar,
-                password=conf.epp_password,
-                ca_file=conf.epp_ca_file,
-                name=conf.epp_name,
-            ),
+            registries=Registries(account.open() for account in conf.registries),
             powerdns=PowerDns(conf.powerdns_url, conf.powerdns_api_key),
             nameservers=conf.nameservers,
             sealer=conf.sealer,
@@ -40,7 +33,8 @@ def main() -> None:
         migrations=Path(__file__).parent / "migrations",
         consumes=CONSUMES,
         job_handlers=JOBS,
-        periodic={**PERIODIC, "poll the registry": (conf.epp_poll_seconds, messages.poll)},
+        periodic=PERIODIC
+        | {f"poll {one.name}": (one.poll_seconds, messages.polling(one.name)) for one in conf.registries},
         close=App.close,
     )
 

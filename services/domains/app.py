@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from services.chassis.db import Database
 from services.chassis.operations import Operations
 from services.chassis.sealing import Sealer
-from services.domains.epp import Registry
 from services.domains.powerdns import PowerDns
+from services.domains.registries import Registries
 
 operations = Operations("domains")
 
@@ -14,12 +14,12 @@ operations = Operations("domains")
 @dataclass(frozen=True)
 class App:
     db: Database
-    registry: Registry
+    registries: Registries
     powerdns: PowerDns
     #: The house's own nameservers, for names ordered without any.
     nameservers: tuple[str, ...]
     sealer: Sealer
 
     async def close(self) -> None:
-        await self.registry.close()
+        await self.registries.close()
         await self.powerdns.close()

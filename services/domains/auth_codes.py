@@ -50,7 +50,7 @@ async def request(app: App, actor: Actor, scope: Scope, domain_id: UUID, now: da
             # Nobody on our side ever sees it.
             return Requested(delivery, operation_id=await _set(tx, domain, intents.new_auth_info(), actor, now))
     try:
-        info = await app.registry.info(domain["name"])
+        info = await app.registries.of(domain["name"]).info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise RegistryUnavailable(f"the registry does not answer: {error}") from error
     if info is not None and info.auth_info:
@@ -85,14 +85,14 @@ async def _tell(tx: Tx, actor: Actor, domain: Row, delivery: str, now: datetime)
 
 
 async def _send(task: Task) -> bool:
-    done = await task.app.registry.update(task.domain["name"], auth_info=task.parameters["code"], cl_trid=task.cl_trid)
+    done = await task.registry.update(task.domain["name"], auth_info=task.parameters["code"], cl_trid=task.cl_trid)
     return done.pending
 
 
 async def _look(task: Task) -> Seen:
     """A registry tells whether a code is the right one to whoever gives it along."""
     try:
-        info = await task.app.registry.info(task.domain["name"], task.parameters["code"])
+        info = await task.registry.info(task.domain["name"], task.parameters["code"])
     except EppServerFailure:
         raise
     except EppRefused as error:
@@ -101,7 +101,7 @@ async def _look(task: Task) -> Seen:
         if error.code == _NOT_AUTHORIZED:
             return Seen(State.LOST)
         raise
-    if info is None or info.cl_id != task.app.registry.registrar:
+    if info is None or info.cl_id != task.registry.registrar:
         return Seen(State.LOST)
     if "pendingUpdate" in info.statuses:
         return Seen(State.PENDING, info)

@@ -174,12 +174,12 @@ async def retry_given_up(q: Queryable) -> None:
 
 
 async def _send(task: Task) -> bool:
-    info = await task.app.registry.info(task.domain["name"])
+    info = await task.registry.info(task.domain["name"])
     present, wanted = set() if info is None else set(info.ds), _wanted(task)
     added, removed = sorted(wanted - present, key=str), sorted(present - wanted, key=str)
     if not added and not removed:
         return False
-    done = await task.app.registry.update(task.domain["name"], add_ds=added, rem_ds=removed, cl_trid=task.cl_trid)
+    done = await task.registry.update(task.domain["name"], add_ds=added, rem_ds=removed, cl_trid=task.cl_trid)
     return done.pending
 
 

@@ -40,14 +40,14 @@ def _is_so(locked: bool, statuses: list[str], present: list[str] | tuple[str, ..
 
 
 async def _send(task: Task) -> bool:
-    info = await task.app.registry.info(task.domain["name"])
+    info = await task.registry.info(task.domain["name"])
     present = set() if info is None else set(info.statuses)
     wanted = set(task.parameters["statuses"])
     added = sorted(wanted - present) if task.parameters["locked"] else []
     removed = [] if task.parameters["locked"] else sorted(wanted & present)
     if not added and not removed:
         return False
-    done = await task.app.registry.update(
+    done = await task.registry.update(
         task.domain["name"], add_statuses=added, rem_statuses=removed, cl_trid=task.cl_trid
     )
     return done.pending

@@ -5,6 +5,7 @@ Messages that nobody understands are kept and acknowledged all the same: they mu
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from services.chassis.actor import system
 from services.chassis.db import Row, Tx
 from services.domains import intents, lifecycle, registration, registry_store, standing, store, sync, transforms
 from services.domains.app import App
-from services.domains.epp import EppError, PendingAction, PollMessage, Transfer
+from services.domains.epp import EppError, PendingAction, PollMessage, Registry, Transfer
 
 log = logging.getLogger(__name__)
 ACTION, TRANSFER, RENEWAL, CHANGE, UNKNOWN = "ACTION", "TRANSFER", "RENEWAL", "CHANGE", "UNKNOWN"
@@ -22,32 +23,37 @@ _AT_ONCE = 1000
 _APPROVED = ("clientApproved", "serverApproved")
 
 
-async def poll(app: App) -> None:
-    """Empties the queue. A failure is kept for the operator; the next round tries again, on a new session."""
-    registry = app.registry.name
+def polling(name: str) -> Callable[[App], Awaitable[None]]:
+    """What runs on a clock for the registry of that name."""
+    return lambda app: poll(app, name)
+
+
+async def poll(app: App, name: str) -> None:
+    """Empties that registry's queue. A failure is kept for the operator; the next round tries again, on a new session."""
+    registry = app.registries.named(name)
     left = 0
     try:
         for _ in range(_AT_ONCE):
-            message = await app.registry.poll_request()
+            message = await registry.poll_request()
             if message is None:
                 left = 0
                 break
-            await take(app, message, datetime.now(UTC))
-            left = await app.registry.poll_ack(message.id)
+            await take(app, registry, message, datetime.now(UTC))
+            left = await registry.poll_ack(message.id)
     except EppError as error:
-        log.warning("a registry's messages cannot be read", extra={"registry": registry, "cause": str(error)})
-        await registry_store.note_failed(app.db, registry, str(error), datetime.now(UTC))
+        log.warning("a registry's messages cannot be read", extra={"registry": name, "cause": str(error)})
+        await registry_store.note_failed(app.db, name, str(error), datetime.now(UTC))
         return
-    await registry_store.note_polled(app.db, registry, left, datetime.now(UTC))
+    await registry_store.note_polled(app.db, name, left, datetime.now(UTC))
 
 
-async def take(app: App, message: PollMessage, now: datetime) -> None:
+async def take(app: App, registry: Registry, message: PollMessage, now: datetime) -> None:
     """Keeps a message and brings about what follows from it, once."""
     kind, name = kind_of(message), message.domain
     async with app.db.transaction() as tx:
         new = await registry_store.insert_message(
             tx,
-            app.registry.name,
+            registry.name,
             message.id,
             at=message.queued_at,
             kind=kind,
@@ -60,13 +66,14 @@ async def take(app: App, message: PollMessage, now: datetime) -> None:
             return
         if message.action is not None:
             await _action(tx, message.action)
-        held = await registry_store.held(tx, name) if name else None
+        # No registry has a say in a name that another one runs.
+        held = await registry_store.held(tx, name) if name and registry.runs(name) else None
         if held is not None:
-            await _tell_domain(tx, app, held["id"], message, now)
+            await _tell_domain(tx, registry, held["id"], message, now)
     if kind == UNKNOWN or (name and held is None and message.action is None):
         log.warning(
             "a registry said something that nobody acts on",
-            extra={"registry": app.registry.name, "message_id": message.id, "text": message.text[:500], "domain": name},
+            extra={"registry": registry.name, "message_id": message.id, "text": message.text[:500], "domain": name},
         )
 
 
@@ -96,10 +103,10 @@ async def _wake(tx: Tx, intent: Row) -> None:
     await transforms.wake(tx, intent["id"])
 
 
-async def _tell_domain(tx: Tx, app: App, domain_id: UUID, message: PollMessage, now: datetime) -> None:
+async def _tell_domain(tx: Tx, registry: Registry, domain_id: UUID, message: PollMessage, now: datetime) -> None:
     domain = await store.lock(tx, domain_id)
     transfer = message.transfer
-    if transfer is not None and transfer.requested_by == app.registry.registrar:
+    if transfer is not None and transfer.requested_by == registry.registrar:
         await _incoming(tx, domain)
         return
     if domain["state"] not in lifecycle.HELD:
@@ -109,7 +116,7 @@ async def _tell_domain(tx: Tx, app: App, domain_id: UUID, message: PollMessage, 
         if transfer.status in _APPROVED:
             return
     # A message says what was so when it was written: the registry is asked how it is now.
-    await sync.schedule(tx, {f"{domain_id}:{app.registry.name}:{message.id}": domain_id}, sync.MESSAGE)
+    await sync.schedule(tx, {f"{domain_id}:{registry.name}:{message.id}": domain_id}, sync.MESSAGE)
 
 
 async def _incoming(tx: Tx, domain: Row) -> None:

@@ -1,6 +1,8 @@
 """Ordering registrations. The order's items wait for payment; what billing and the registry do follows by events."""
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +16,13 @@ from services.chassis import idempotency
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid, PermissionDenied, Unavailable
-from services.domains import order_items, store
+from services.domains import contact_data, order_items, store
 from services.domains.app import App
-from services.domains.epp import EppRefused, EppUnavailable, EppUnknown
+from services.domains.epp import EppRefused, EppUnavailable, EppUnknown, Registry
 from services.domains.names import DomainInvalid, Name, parse, refused_character
 from services.domains.order_items import Wanted
+
+log = logging.getLogger(__name__)
 
 
 class DomainTaken(DomainError):
@@ -55,7 +59,10 @@ class Ordered:
 
 
 async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, DomainError | None]]:
-    """For each name as typed: what it is, and why it cannot be registered now (None: it can)."""
+    """For each name as typed: what it is, and why it cannot be registered now (None: it can).
+
+    RegistryUnavailable stands beside the names of a registry that is silent, and is raised where every one is.
+    """
     sold = await store.tlds(app.db)
     found: list[tuple[Name | None, DomainError | None]] = []
     for text in inputs:
@@ -64,32 +71,47 @@ async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, Doma
         except DomainInvalid as error:
             found.append((None, error))
             continue
-        found.append((name, _sold(name, sold)))
+        found.append((name, _sold(app, name, sold)))
     asked = [name for name, problem in found if name is not None and problem is None]
     owned = await store.live_owners(app.db, [name.ascii for name in asked])
-    free = await _free_at_registry(app, [name.ascii for name in asked if name.ascii not in owned])
+    free = await _free(app, {name.ascii for name in asked if name.ascii not in owned})
     return [(name, problem or _taken(name, owned, free)) if name else (None, problem) for name, problem in found]
 
 
-def _sold(name: Name, sold: dict[str, Row]) -> DomainError | None:
+def _sold(app: App, name: Name, sold: dict[str, Row]) -> DomainError | None:
     tld = sold.get(name.tld)
-    if tld is None:
+    if tld is None or not app.registries.runs(name.tld):
         return TldNotSold(f".{name.tld} is not sold here", name=name.unicode, tld=name.tld)
     return refused_character(name, tld["idn_scripts"], tld["idn_characters"])
 
 
-def _taken(name: Name, owned: dict[str, tuple[UUID, str]], free: set[str]) -> DomainError | None:
-    if name.ascii in owned or name.ascii not in free:
+def _taken(name: Name, owned: dict[str, tuple[UUID, str]], free: dict[str, bool]) -> DomainError | None:
+    if name.ascii in owned or free.get(name.ascii) is False:
         return DomainTaken(f"{name.ascii} is taken", name=name.unicode)
+    if name.ascii not in free:
+        return RegistryUnavailable("its registry does not answer", name=name.unicode)
     return None
 
 
-async def _free_at_registry(app: App, names: Sequence[str]) -> set[str]:
-    try:
-        answers = await app.registry.check(sorted(set(names)))
-    except (EppUnavailable, EppUnknown, EppRefused) as error:
-        raise RegistryUnavailable(f"the registry does not answer: {error}") from error
-    return {name for name, answer in answers.items() if answer.available}
+async def _free(app: App, names: Set[str]) -> dict[str, bool]:
+    """Whether each is free, as its registry says; names of a silent one are left out. RegistryUnavailable: all are."""
+    by_registry: dict[Registry, list[str]] = {}
+    for name in sorted(names):
+        by_registry.setdefault(app.registries.of(name), []).append(name)
+    free: dict[str, bool] = {}
+
+    async def ask(registry: Registry, its: Sequence[str]) -> None:
+        try:
+            answers = await registry.check(its)
+        except (EppUnavailable, EppUnknown, EppRefused) as error:
+            log.warning("a registry cannot say what is free", extra={"registry": registry.name, "cause": str(error)})
+            return
+        free.update((name, answer.available) for name, answer in answers.items())
+
+    await asyncio.gather(*(ask(registry, its) for registry, its in by_registry.items()))
+    if by_registry and not free:
+        raise RegistryUnavailable("no registry answers")
+    return free
 
 
 async def register(
@@ -108,12 +130,17 @@ async def register(
     years, names = request.years or 1, list(request.names)
     checked = await check(app, names)
     sold = await store.tlds(app.db)
+    holder = await store.registrant(app.db, actor.account_id)
     accepted: dict[str, tuple[int, Name]] = {}
     refusals: list[common_pb2.Refusal] = []
     for index, (name, error) in enumerate(checked):
         problem = error
         if problem is None and name is not None:
-            problem = _offered(name, years, sold[name.tld]) or _repeated(name, accepted)
+            tld = sold[name.tld]
+            problem = _offered(name, years, tld) or _repeated(name, accepted)
+            # Where identity has not told of the account yet, the registry will say.
+            if problem is None and holder is not None:
+                problem = contact_data.local_presence(tld, holder["country"], "names", name=name.unicode)
         if problem is not None or name is None:
             refusals.append(_refusal(index, problem or DomainInvalid(name=names[index])))
         else:

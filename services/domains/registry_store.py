@@ -1,6 +1,6 @@
 """SQL of what registries told us: rules of top-level domains, messages, drift, and a domain as its registry has it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -82,11 +82,8 @@ async def replace_locks(tx: Tx, tld: str, locks: Sequence[lifecycle.LockPeriod])
 async def facts(q: Queryable, domain_ids: Sequence[UUID]) -> dict[UUID, tuple[str, lifecycle.Facts]]:
     """(top-level domain, what is known) of each; for whom they may be told was decided before."""
     rows = await q.fetch(
-        """SELECT d.id, d.tld, d.state, d.state_since, d.statuses, d.registered_at, d.expires_at, d.transferred_at,
-                  (SELECT max(i.settled_at) FROM registry_intents i
-                   WHERE i.domain_id = d.id AND i.command = 'contacts' AND i.outcome = 'DONE'
-                     AND i.parameters->'roles' ? 'registrant') AS registrant_changed_at
-           FROM domains d WHERE d.id = ANY($1)""",
+        """SELECT id, tld, state, state_since, statuses, registered_at, expires_at, transferred_at, registrant_changed_at
+           FROM domains WHERE id = ANY($1)""",
         list(domain_ids),
     )
     return {
@@ -147,10 +144,14 @@ async def note_synced(q: Queryable, domain_id: UUID, now: datetime) -> None:
     await q.execute("UPDATE domains SET synced_at = $2 WHERE id = $1", domain_id, now)
 
 
-async def unsynced(q: Queryable, before: datetime, limit: int) -> list[Row]:
-    """Held domains whose registry was last asked before this time, the longest ago first."""
+async def unsynced(q: Queryable, tlds: Iterable[str], before: datetime, limit: int) -> list[Row]:
+    """Held domains of these whose registry was last asked before this time, the longest ago first."""
     return await q.fetch(
-        f"SELECT id, name FROM domains WHERE {_HELD} AND synced_at < $1 ORDER BY synced_at LIMIT {limit}",  # noqa: S608
+        f"""SELECT d.id, d.name FROM unnest($1::text[]) AS t (tld) CROSS JOIN LATERAL (
+                SELECT id, name, synced_at FROM domains WHERE tld = t.tld AND {_HELD} AND synced_at < $2
+                ORDER BY synced_at LIMIT {limit}) d
+            ORDER BY d.synced_at LIMIT {limit}""",  # noqa: S608
+        list(tlds),
         before,
     )
 
@@ -228,8 +229,9 @@ async def note_failed(q: Queryable, registry: str, failure: str, now: datetime) 
     )
 
 
-async def registry(q: Queryable, name: str) -> Row | None:
-    return await q.fetchrow("SELECT * FROM registries WHERE name = $1", name)
+async def registries(q: Queryable) -> dict[str, Row]:
+    """How the message queue of each was found, by its name."""
+    return {row["name"]: row for row in await q.fetch("SELECT * FROM registries")}
 
 
 # -- a name's history
@@ -244,10 +246,14 @@ async def holdings(q: Queryable, name: str, limit: int) -> list[Row]:
 
 
 async def latest_intents(q: Queryable, domain_id: UUID, limit: int) -> list[Row]:
-    """Without what they were to bring about, and without auth codes."""
+    """The domain's own and those about contacts and hosts; without what they were to bring about, and without codes."""
     return await q.fetch(
         f"""SELECT id, command, outcome, detail, created_at, said_at, settled_at FROM registry_intents
-            WHERE domain_id = $1 ORDER BY id DESC LIMIT {limit}""",  # noqa: S608
+            WHERE domain_id = $1
+            UNION ALL
+            SELECT id, command || ' ' || object, outcome, detail, said_at, said_at, settled_at FROM registry_object_intents
+            WHERE domain_id = $1
+            ORDER BY id DESC LIMIT {limit}""",  # noqa: S608
         domain_id,
     )
 

@@ -178,12 +178,12 @@ def _carried_out(task: Task, info: DomainInfo) -> bool:
 
 async def _send(task: Task) -> bool:
     start_, _ = _period(task)
-    info = await task.app.registry.info(task.domain["name"])
+    info = await task.registry.info(task.domain["name"])
     if info is not None and _carried_out(task, info):
         return False
     if info is not None and info.expires_at is not None and info.expires_at.date() != start_.date():
         raise Refused("EXPIRY_CHANGED", f"the registry has {info.expires_at}, the order saw {start_}")
-    renewed = await task.app.registry.renew(
+    renewed = await task.registry.renew(
         task.domain["name"], start_.date(), task.parameters["years"], cl_trid=task.cl_trid
     )
     return renewed.pending

@@ -11,10 +11,10 @@ from services.chassis import audit, idempotency, outbox, times
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError
-from services.domains import order_items, orders, store, transforms
+from services.domains import object_intents, order_items, orders, store, transforms
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
-from services.domains.epp import DomainInfo, EppRefused, EppUnavailable, EppUnknown, RestoreReport
+from services.domains.epp import DomainInfo, EppRefused, EppUnavailable, EppUnknown, Registry, RestoreReport
 from services.domains.order_items import Wanted
 from services.domains.orders import Ordered, RegistryUnavailable
 from services.domains.transforms import Command, Refused, Seen, State, Task
@@ -51,7 +51,8 @@ async def order(
     if not rows:
         raise DomainNotFound("no such domain", field="domain_id")
     try:
-        info = await app.registry.info(rows[0]["name"])
+        registry = app.registries.of(rows[0]["name"])
+        info = await registry.info(rows[0]["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise RegistryUnavailable(f"the registry does not answer: {error}") from error
     async with app.db.transaction() as tx:
@@ -64,7 +65,7 @@ async def order(
             opened = (await order_items.open_actions(tx, [domain_id])).get(domain_id, set())
             if order_items.RESTORE in opened:
                 raise RestoreAlreadyOrdered("a restore is under way", field="domain_id", name=name)
-            if domain["state"] in store.ENDED or not _redeemable(app, info):
+            if domain["state"] in store.ENDED or not _redeemable(registry, info):
                 raise DomainNotRestorable("not in its redemption period", field="domain_id", name=name)
             wanted = [Wanted(domain, order_items.RESTORE, 0)]
             expires_at = info.expires_at if info else None
@@ -74,8 +75,8 @@ async def order(
     return await orders.recall_first(app, actor.account_id, first)
 
 
-def _redeemable(app: App, info: DomainInfo | None) -> bool:
-    return info is not None and info.cl_id == app.registry.registrar and _REDEEMABLE in info.rgp_statuses
+def _redeemable(registry: Registry, info: DomainInfo | None) -> bool:
+    return info is not None and info.cl_id == registry.registrar and _REDEEMABLE in info.rgp_statuses
 
 
 async def start(tx: Tx, item: Row, now: datetime) -> None:
@@ -88,7 +89,7 @@ async def start(tx: Tx, item: Row, now: datetime) -> None:
 
 async def _send(task: Task) -> bool:
     """The half or halves that the registry does not have yet."""
-    registry, name = task.app.registry, task.domain["name"]
+    registry, name = task.registry, task.domain["name"]
     info = await registry.info(name)
     if info is None:
         raise Refused(transforms.REFUSED, "the registry does not know the name any more")
@@ -106,7 +107,26 @@ async def _send(task: Task) -> bool:
         reason=_REPORT[0],
         statements=_REPORT[1],
     )
-    return (await registry.restore_report(name, report, cl_trid=f"{task.cl_trid}-report")).pending
+    return await object_intents.say(
+        task.app.db,
+        registry.name,
+        task.domain["id"],
+        "report_restore",
+        name,
+        lambda cl_trid: _report(registry, name, report, cl_trid),
+        lambda: _taken(registry, name),
+    )
+
+
+async def _report(registry: Registry, name: str, report: RestoreReport, cl_trid: str) -> bool:
+    """Whether the registry left it pending."""
+    return (await registry.restore_report(name, report, cl_trid=cl_trid)).pending
+
+
+async def _taken(registry: Registry, name: str) -> bool | None:
+    """False once the registry has believed a report; None while it waits for one."""
+    info = await registry.info(name)
+    return None if info is None or _RESTORING in info.rgp_statuses else False
 
 
 def _carried_out(_task: Task, info: DomainInfo) -> bool:

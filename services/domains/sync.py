@@ -14,7 +14,7 @@ from services.chassis.actor import system
 from services.chassis.db import Queryable, Row, Tx
 from services.domains import changes, intents, lifecycle, registry_store, standing, store
 from services.domains.app import App
-from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
+from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 
 log = logging.getLogger(__name__)
 KIND = "sync_domain"
@@ -75,7 +75,8 @@ async def sync_now(app: App, domain: Row, now: datetime) -> list[Difference]:
 async def _ask(app: App, domain: Row, *, sure: bool) -> DomainInfo | Gone | None:
     """None: absent, but not believed yet. Raises EppError."""
     try:
-        info = await app.registry.info(domain["name"])
+        registry = app.registries.of(domain["name"])
+        info = await registry.info(domain["name"])
     except EppRefused as error:
         if error.code == _NOT_AUTHORIZED:
             return Gone(lifecycle.TRANSFERRED_AWAY, "another registrar")
@@ -83,7 +84,7 @@ async def _ask(app: App, domain: Row, *, sure: bool) -> DomainInfo | Gone | None
     if info is None:
         # A registry that has lost a name for a moment must not cost a customer the domain.
         return Gone(lifecycle.DELETED, "none") if sure or domain["state"] == lifecycle.PENDING_DELETE else None
-    return info if info.cl_id == app.registry.registrar else Gone(lifecycle.TRANSFERRED_AWAY, info.cl_id)
+    return info if info.cl_id == registry.registrar else Gone(lifecycle.TRANSFERRED_AWAY, info.cl_id)
 
 
 async def _settle(tx: Tx, domain_id: UUID, found: DomainInfo | Gone, cause: str, now: datetime) -> list[Difference]:
@@ -151,14 +152,18 @@ async def _report(tx: Tx, domain: Row, differences: list[Difference], cause: str
 
 
 async def walk(app: App, now: datetime) -> None:
-    """The next page of domains that nobody has asked about for a day; stops where the registry does not answer."""
-    for row in await registry_store.unsynced(app.db, now - _DAY, _PAGE):
+    """The next domains of each registry that nobody has asked about for a day; where one is away, the others go on."""
+    await asyncio.gather(*(_walk(app, registry, now) for registry in app.registries))
+
+
+async def _walk(app: App, registry: Registry, now: datetime) -> None:
+    for row in await registry_store.unsynced(app.db, registry.tlds, now - _DAY, _PAGE):
         domain = await store.get(app.db, row["id"])
         assert domain is not None
         try:
             found = await _ask(app, domain, sure=False)
         except (EppUnavailable, EppUnknown, EppServerFailure) as error:
-            log.warning("the daily sync waits for the registry", extra={"cause": str(error)})
+            log.warning("the daily sync waits for a registry", extra={"registry": registry.name, "cause": str(error)})
             return
         except EppRefused as error:
             log.error("a registry refused a look at a domain", extra={"domain": domain["name"], "cause": str(error)})

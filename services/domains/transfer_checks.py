@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,9 +12,9 @@ from services.chassis.db import Row
 from services.chassis.errors import DomainError, Invalid
 from services.domains import store
 from services.domains.app import App
-from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
+from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 from services.domains.names import DomainInvalid, Name, parse
-from services.domains.orders import DomainAlreadyOrdered, DomainRepeated, TldNotSold
+from services.domains.orders import DomainAlreadyOrdered, DomainRepeated, RegistryUnavailable, TldNotSold
 from services.domains.transfer_lists import Line
 
 _WRONG_CODE = 2202
@@ -77,21 +77,15 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`problem` None: it can be ordered; its `field` is the part of the item that is wrong."""
+    """`problem` None: it can be ordered; its `field` is the part of the item that is wrong. `silent`: its registry did not
+    answer; one that was not `asked` for want of time is not that."""
 
     line: Line
     name: Name | None = None
     problem: DomainError | None = None
     blockers: Sequence[Blocker] = ()
     asked: bool = field(default=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """`silent`: the registry did not answer."""
-
-    checks: list[Check]
-    silent: bool
+    silent: bool = field(default=False)
 
 
 def wrong_code(code: str, tld: Row) -> Invalid | None:
@@ -109,18 +103,31 @@ def wrong_code(code: str, tld: Row) -> Invalid | None:
     return None
 
 
-async def check(app: App, account_id: UUID, lines: Sequence[Line], now: datetime) -> Checked:
+async def check(app: App, account_id: UUID, lines: Sequence[Line], now: datetime) -> list[Check]:
     """What would become of each line, in their order."""
     tlds = await store.tlds(app.db)
     seen: set[str] = set()
-    checks = [_read(line, tlds, seen) for line in lines]
+    checks = [_read(app, line, tlds, seen) for line in lines]
     owned = await store.live_owners(app.db, [one.name.ascii for one in checks if one.name and not one.problem])
     checks = [_here(one, owned, account_id) for one in checks]
     asked, silent = await _ask(app, [one for one in checks if one.problem is None])
-    return Checked([_told(app, one, asked, tlds, now) for one in checks], silent)
+    return [_told(app, one, asked, silent, tlds, now) for one in checks]
 
 
-def _read(line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Check:
+def refuse_silent(checks: Sequence[Check]) -> list[Check]:
+    """Nobody pays for a name of which nothing is known. RegistryUnavailable when nothing but silent registries is left."""
+    open_ = [one for one in checks if one.problem is None]
+    if open_ and all(one.silent for one in open_):
+        raise RegistryUnavailable("no registry answers")
+    return [replace(one, problem=_no_answer(one)) if one.problem is None and one.silent else one for one in checks]
+
+
+def _no_answer(one: Check) -> RegistryUnavailable:
+    name = one.name.unicode if one.name else ""
+    return RegistryUnavailable("its registry does not answer", field="name", name=name)
+
+
+def _read(app: App, line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Check:
     if line.problem is not None:
         return Check(line, problem=line.problem)
     try:
@@ -129,7 +136,7 @@ def _read(line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Check:
         return Check(line, problem=type(error)(error.detail, field="name", **error.metadata))
     tld = tlds.get(name.tld)
     shown = {"name": name.unicode, "tld": name.tld}
-    if tld is None:
+    if tld is None or not app.registries.runs(name.tld):
         return Check(line, name, TldNotSold(f".{name.tld} is not sold here", field="name", **shown))
     if not tld["transferable"]:
         return Check(line, name, TldNotTransferable("its registry knows no transfers", field="name", **shown))
@@ -150,38 +157,51 @@ def _here(one: Check, owned: Mapping[str, tuple[UUID, str]], account_id: UUID) -
     return replace(one, problem=kind("held or ordered in the house", field="name", name=one.name.unicode))
 
 
-async def _ask(app: App, checks: Sequence[Check]) -> tuple[dict[str, DomainInfo | EppRefused | None], bool]:
-    """What the registry tells of each name to whoever knows its code, as far as there is time; whether it was silent."""
+async def _ask(app: App, checks: Sequence[Check]) -> tuple[dict[str, DomainInfo | EppRefused | None], set[Registry]]:
+    """What the registries tell of each name to whoever knows its code, as far as there is time; who was silent."""
     told: dict[str, DomainInfo | EppRefused | None] = {}
-    silent = False
-    queue, ends = iter(checks), time.monotonic() + _SECONDS
+    silent: set[Registry] = set()
+    by_registry: dict[Registry, list[Check]] = {}
+    for one in checks:
+        if one.name is not None:
+            by_registry.setdefault(app.registries.of(one.name.tld), []).append(one)
+    ends = time.monotonic() + _SECONDS
 
-    async def ask() -> None:
-        nonlocal silent
+    async def ask(registry: Registry, queue: Iterator[Check]) -> None:
         for one in queue:
-            if silent or time.monotonic() > ends or one.name is None:
+            if registry in silent or time.monotonic() > ends or one.name is None:
                 return
             try:
-                told[one.name.ascii] = await app.registry.info(one.name.ascii, one.line.code)
+                told[one.name.ascii] = await registry.info(one.name.ascii, one.line.code)
             except (EppUnavailable, EppUnknown, EppServerFailure):
-                silent = True
+                silent.add(registry)
             except EppRefused as error:
                 told[one.name.ascii] = error
 
     try:
         async with asyncio.timeout(_SECONDS + 1), asyncio.TaskGroup() as group:
-            for _ in range(min(_ABREAST, len(checks))):
-                group.create_task(ask())
+            for registry, its in by_registry.items():
+                queue = iter(its)
+                for _ in range(min(_ABREAST, len(its))):
+                    group.create_task(ask(registry, queue))
     except TimeoutError:
-        silent = not told
+        silent |= {registry for registry in by_registry if not any(registry.runs(name) for name in told)}
     return told, silent
 
 
 def _told(
-    app: App, one: Check, asked: Mapping[str, DomainInfo | EppRefused | None], tlds: Mapping[str, Row], now: datetime
+    app: App,
+    one: Check,
+    asked: Mapping[str, DomainInfo | EppRefused | None],
+    silent: Set[Registry],
+    tlds: Mapping[str, Row],
+    now: datetime,
 ) -> Check:
-    if one.problem is not None or one.name is None or one.name.ascii not in asked:
+    if one.problem is not None or one.name is None:
         return one
+    registry = app.registries.of(one.name.tld)
+    if one.name.ascii not in asked:
+        return replace(one, silent=registry in silent)
     info, name = asked[one.name.ascii], one.name.unicode
     if info is None:
         return replace(one, problem=DomainNotRegistered("nobody has it", field="name", name=name), asked=True)
@@ -189,7 +209,7 @@ def _told(
         # Any other refusal says nothing of the transfer: some registries tell others' domains to nobody.
         wrong = AuthCodeWrong("2202", field="auth_code", name=name) if info.code == _WRONG_CODE else None
         return replace(one, problem=wrong, asked=wrong is not None)
-    if info.cl_id == app.registry.registrar:
+    if info.cl_id == registry.registrar:
         return replace(one, problem=DomainAlreadyHere("sponsored by us", field="name", name=name), asked=True)
     blockers = list(_blockers(info, name, tlds[one.name.tld], now))
     return replace(one, problem=blockers[0].error if blockers else None, blockers=blockers, asked=True)

@@ -24,8 +24,8 @@ from services.domains.app import App, operations
 from services.domains.changes import DomainNotFound
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure
 from services.domains.order_items import Wanted
-from services.domains.orders import DomainAlreadyOrdered, RegistryUnavailable
-from services.domains.transfer_checks import Check, check, wrong_code
+from services.domains.orders import DomainAlreadyOrdered
+from services.domains.transfer_checks import Check, check, refuse_silent, wrong_code
 from services.domains.transfer_lists import Line, decode, read
 from services.domains.transforms import Command, Refused, Seen, State, Task
 
@@ -63,19 +63,17 @@ async def order(
         # A grant on named domains says nothing about names that are not among them yet.
         raise PermissionDenied("domains.order")
     if request.dry_run:
-        checked = await check(app, actor.account_id, _lines(request), now)
-        return Transferring(None, [], [_to_pb(one) for one in checked.checks])
+        checks = await check(app, actor.account_id, _lines(request), now)
+        return Transferring(None, [], [_to_pb(one) for one in checks])
     if not request.request_id:
         raise Invalid("is required", field="request_id")
     first = await idempotency.peek(app.db, actor.account_id, request.request_id, request)
     if first is None:
-        checked = await check(app, actor.account_id, _lines(request), now)
-        if checked.silent:
-            raise RegistryUnavailable("the registry does not answer")
+        checks = refuse_silent(await check(app, actor.account_id, _lines(request), now))
         async with app.db.transaction() as tx:
             first = await idempotency.claim(tx, actor.account_id, request.request_id, request)
             if first is None:
-                first = await _place(tx, app, actor, checked.checks, now)
+                first = await _place(tx, app, actor, checks, now)
                 await idempotency.keep(tx, actor.account_id, request.request_id, first)
     return await _recall(app, actor.account_id, first)
 
@@ -260,7 +258,7 @@ async def _send(task: Task) -> bool:
     if item is None or item["auth_code"] is None:
         raise Refused(transforms.REFUSED, "there is no code any more")
     code = task.app.sealer.open(item["auth_code"], _purpose(item["id"])).decode()
-    answer = await task.app.registry.request_transfer(
+    answer = await task.registry.request_transfer(
         task.domain["name"], code, item["years"] or None, cl_trid=task.cl_trid
     )
     return answer.pending or answer.status == "pending"
@@ -268,7 +266,7 @@ async def _send(task: Task) -> bool:
 
 async def _look(task: Task) -> Seen:
     """A transfer is ours when we asked for it, and not long ago: what else is there of the name is not this command's."""
-    registry, name = task.app.registry, task.domain["name"]
+    registry, name = task.registry, task.domain["name"]
     try:
         transfer = await registry.query_transfer(name)
     except EppServerFailure:

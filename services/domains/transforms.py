@@ -17,9 +17,9 @@ from services.chassis import jobs
 from services.chassis.actor import Actor
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import intents, standing, store
+from services.domains import intents, object_intents, standing, store
 from services.domains.app import App, operations
-from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
+from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 
 log = logging.getLogger(__name__)
 KIND = "transform"
@@ -41,6 +41,11 @@ class Task:
     intent: Row
     domain: Row
     now: datetime
+
+    @property
+    def registry(self) -> Registry:
+        """Whose the domain is. EppUnavailable."""
+        return self.app.registries.of(self.domain["name"])
 
     @property
     def cl_trid(self) -> str:
@@ -135,14 +140,14 @@ def shown_by_info(
 
     async def look(task: Task) -> Seen:
         try:
-            info = await task.app.registry.info(task.domain["name"])
+            info = await task.registry.info(task.domain["name"])
         except EppServerFailure:
             raise
         except EppRefused as error:
             if error.code == _NOT_AUTHORIZED:
                 return Seen(State.LOST)
             raise
-        if info is None or info.cl_id != task.app.registry.registrar:
+        if info is None or info.cl_id != task.registry.registrar:
             return Seen(State.LOST)
         if pending in info.statuses:
             return Seen(State.PENDING, info)
@@ -286,6 +291,7 @@ async def _step(tx: Tx, task: Task, command: Command, state: str, detail: str = 
 async def _settled(tx: Tx, task: Task, command: Command, outcome: str, detail: str = "") -> None:
     await store.lock(tx, task.domain["id"])
     await intents.settle(tx, task.intent["id"], outcome, detail, forget=command.forget)
+    await object_intents.close(tx, task.domain["id"], served=outcome == intents.DONE)
     await _schedule_next(tx, task.domain["id"])
 
 

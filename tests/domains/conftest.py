@@ -25,9 +25,9 @@ from portico.domains.v1 import (
 from services.chassis.jobs import Worker
 from services.chassis.sealing import Sealer
 from services.domains.app import App
-from services.domains.epp import Registry
 from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
+from services.domains.registries import Registries
 from services.domains.rpc import register
 from tests import sandbox
 from tests.serving import Database, Refused, Serving, Stubs, confirmed, person, serving
@@ -196,20 +196,13 @@ async def registrar(database: Database, parts: Parts, run_dir: Path) -> AsyncIte
         sandbox.registry(run_dir / "management-registry", *nameservers) as registry,
         sandbox.recording() as seen,
     ):
-        client = Registry(
-            "127.0.0.1",
-            registry.port,
-            registrar="portico",
-            password=sandbox.PASSWORDS["portico"],
-            ca_file=registry.ca_file,
-            timeout=1.0,
-        )
+        client = registry.client(timeout=1.0)
         nameserver = PowerDns(parts.powerdns.url, parts.powerdns.api_key)
         async with serving(
             "domains",
             await database("management"),
             run_dir,
-            make_app=lambda db: App(db, client, nameserver, OURS, Sealer([bytes(32)])),
+            make_app=lambda db: App(db, Registries([client]), nameserver, OURS, Sealer([bytes(32)])),
             register=register,
             make_stub=Stubs.of(
                 domains_pb2_grpc.DomainsServiceStub,

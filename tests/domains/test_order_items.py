@@ -31,10 +31,10 @@ from services.chassis.jobs import Worker
 from services.chassis.sealing import Sealer
 from services.domains import renewals, transfers
 from services.domains.app import App
-from services.domains.epp import Registry
 from services.domains.events import CONSUMES
 from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
+from services.domains.registries import Registries
 from services.domains.rpc import register
 from services.domains.transfer_lists import decode, read
 from tests import sandbox
@@ -212,21 +212,18 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
 @pytest.fixture(scope="session")
 async def desk(database: Database, run_dir: Path) -> AsyncIterator[Desk]:
     with sandbox.registry(run_dir / "order-items-registry") as registry:
-        client = Registry(
-            "127.0.0.1",
-            registry.port,
-            registrar="portico",
-            password="portico-epp",
-            ca_file=registry.ca_file,
-            timeout=0.7,
-        )
+        client = registry.client(timeout=0.7)
         async with (
             serving(
                 "domains",
                 await database("order_items"),
                 run_dir,
                 make_app=lambda db: App(
-                    db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",), Sealer([bytes(32)])
+                    db,
+                    Registries([client]),
+                    PowerDns("http://127.0.0.1:1", ""),
+                    ("ns1.portico.example",),
+                    Sealer([bytes(32)]),
                 ),
                 register=register,
                 make_stub=Stubs.of(domains_pb2_grpc.DomainsServiceStub, orders_pb2_grpc.OrdersServiceStub),

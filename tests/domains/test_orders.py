@@ -18,9 +18,9 @@ from portico.domains.v1 import domains_pb2 as pb
 from portico.domains.v1 import domains_pb2_grpc, events_pb2
 from services.chassis.sealing import Sealer
 from services.domains.app import App
-from services.domains.epp import Registry
 from services.domains.events import CONSUMES
 from services.domains.powerdns import PowerDns
+from services.domains.registries import Registries
 from services.domains.rpc import register
 from tests import sandbox
 from tests.serving import Database, Serving, confirmed, holding_all_but, person, serving
@@ -31,19 +31,17 @@ EVERY = ("domains.read", "domains.order", "domains.authcode", "dns.read")
 @pytest.fixture(scope="session")
 async def domains(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
     with sandbox.registry(run_dir / "orders-registry") as registry:
-        client = Registry(
-            "127.0.0.1",
-            registry.port,
-            registrar="portico",
-            password="portico-epp",
-            ca_file=registry.ca_file,
-        )
+        client = registry.client()
         async with serving(
             "domains",
             await database("domains"),
             run_dir,
             make_app=lambda db: App(
-                db, client, PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",), Sealer([bytes(32)])
+                db,
+                Registries([client]),
+                PowerDns("http://127.0.0.1:1", ""),
+                ("ns1.portico.example",),
+                Sealer([bytes(32)]),
             ),
             register=register,
             make_stub=domains_pb2_grpc.DomainsServiceStub,

@@ -26,10 +26,11 @@ from services.chassis.jobs import Worker
 from services.chassis.sealing import Sealer
 from services.domains import locks, messages, sync
 from services.domains.app import App
-from services.domains.epp import PollMessage, Registry, Transfer
+from services.domains.epp import PollMessage, Transfer
 from services.domains.events import CONSUMES
 from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
+from services.domains.registries import Registries
 from services.domains.rpc import register
 from tests import sandbox
 from tests.serving import Database, Serving, Stubs, holding_all_but, person, serving
@@ -82,7 +83,7 @@ class Desk:
         return row
 
     async def poll(self) -> None:
-        await messages.poll(self.service.app)
+        await messages.poll(self.service.app, "sandbox")
 
     async def until_state(self, domain_id: UUID, state: str) -> Row:
         await self.until(lambda: self._is(domain_id, state))
@@ -125,20 +126,13 @@ class Desk:
 @pytest.fixture(scope="session")
 async def desk(database: Database, parts: Parts, run_dir: Path) -> AsyncIterator[Desk]:
     with sandbox.registry(run_dir / "life-registry") as registry:
-        client = Registry(
-            "127.0.0.1",
-            registry.port,
-            registrar="portico",
-            password="portico-epp",
-            ca_file=registry.ca_file,
-            timeout=2.0,
-        )
+        client = registry.client(timeout=2.0)
         powerdns = PowerDns(parts.powerdns.url, parts.powerdns.api_key)
         async with serving(
             "domains",
             await database("registry_life"),
             run_dir,
-            make_app=lambda db: App(db, client, powerdns, tuple(NS), Sealer([bytes(32)])),
+            make_app=lambda db: App(db, Registries([client]), powerdns, tuple(NS), Sealer([bytes(32)])),
             register=register,
             make_stub=Stubs.of(
                 domains_pb2_grpc.DomainsServiceStub,
@@ -214,7 +208,7 @@ async def test_a_message_that_comes_again_changes_nothing(desk: Desk) -> None:
     await desk.jobs_done()
     assert (await desk.kept(domain), await desk.drift(domain)) == before
     assert [field for field, *_ in before[1]] == ["statuses"]
-    assert await desk.service.app.registry.poll_request() is None
+    assert await desk.service.app.registries.named("sandbox").poll_request() is None
 
 
 async def test_a_message_nobody_understands_is_kept_and_does_not_hold_up_the_next(desk: Desk) -> None:
@@ -251,7 +245,7 @@ async def test_a_cut_poll_session_is_opened_again(desk: Desk) -> None:
 async def test_a_registry_that_is_away_is_noted_and_the_next_round_reads_on(desk: Desk) -> None:
     desk.registry.fault("result", command="poll", code=2400)
     await desk.poll()
-    name = desk.service.app.registry.name
+    name = "sandbox"
     row = await desk.service.db.fetchrow("SELECT * FROM registries WHERE name = $1", name)
     assert row is not None
     assert row["failed_at"] is not None
@@ -266,7 +260,12 @@ async def test_two_polls_of_one_message_at_once_have_one_effect(desk: Desk) -> N
     domain = await desk.hold("egyszerre.com")
     gone = Transfer("egyszerre.com", "serverApproved", "other", None, "portico", None)
     told = PollMessage("twice-1", 1, "Transfer.", None, xml="<epp/>", transfer=gone)
-    await asyncio.gather(*(messages.take(desk.service.app, told, datetime.now(UTC)) for _ in range(4)))
+    await asyncio.gather(
+        *(
+            messages.take(desk.service.app, desk.service.app.registries.named("sandbox"), told, datetime.now(UTC))
+            for _ in range(4)
+        )
+    )
     assert await desk.kept(domain) == [("TRANSFER", "Transfer.")]
     assert await desk.logged(domain) == ["domain.transfer_away", "domain.state_changed"]
 

@@ -13,7 +13,7 @@ from services.chassis.grpc import Call, requires
 from services.domains import history, lifecycle, registration, registry_store, store, sync, tld_rules
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
-from services.domains.epp import EppError
+from services.domains.epp import EppError, Registry
 from services.domains.names import spelled
 from services.domains.orders import RegistryUnavailable
 from services.domains.rpc.domains import state_to_pb
@@ -36,21 +36,10 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     @requires(PERMISSION)
     async def ListRegistries(self, _: pb.ListRegistriesRequest, __: Call) -> pb.ListRegistriesResponse:
-        registry = self.app.registry
-        found = await registry_store.registry(self.db, registry.name)
-        tlds = [row["tld"] for row in await registry_store.list_tlds(self.db)]
-        one = pb.Registry(name=registry.name, sessions=registry.sessions, tlds=tlds, state=pb.REGISTRY_STATE_UNKNOWN)
-        if found is not None:
-            one.state = pb.REGISTRY_STATE_AWAY if found["failed_at"] else pb.REGISTRY_STATE_UP
-            one.MergeFrom(
-                pb.Registry(
-                    polled_at=times.to_pb(found["polled_at"]),
-                    queue_length=found["queue_length"],
-                    failed_at=times.to_pb(found["failed_at"]),
-                    failure=found["failure"],
-                )
-            )
-        return pb.ListRegistriesResponse(registries=[one])
+        found = await registry_store.registries(self.db)
+        return pb.ListRegistriesResponse(
+            registries=[_registry(registry, found.get(registry.name)) for registry in self.app.registries]
+        )
 
     @requires(PERMISSION)
     async def ListTlds(self, _: pb.ListTldsRequest, __: Call) -> pb.ListTldsResponse:
@@ -122,6 +111,26 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 def _for(operator: Actor, domain: Row) -> Actor:
     """What an operator does to a customer's domain stands in that customer's event log."""
     return replace(operator, account_id=domain["account_id"])
+
+
+def _registry(registry: Registry, found: Row | None) -> pb.Registry:
+    one = pb.Registry(
+        name=registry.name,
+        sessions=registry.sessions,
+        tlds=sorted(registry.tlds),
+        state=pb.REGISTRY_STATE_UNKNOWN,
+    )
+    if found is not None:
+        one.state = pb.REGISTRY_STATE_AWAY if found["failed_at"] else pb.REGISTRY_STATE_UP
+        one.MergeFrom(
+            pb.Registry(
+                polled_at=times.to_pb(found["polled_at"]),
+                queue_length=found["queue_length"],
+                failed_at=times.to_pb(found["failed_at"]),
+                failure=found["failure"],
+            )
+        )
+    return one
 
 
 def _tld(row: Row) -> pb.Tld:
