@@ -16,7 +16,7 @@ from services.chassis import idempotency
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid, PermissionDenied, Unavailable
-from services.domains import contact_data, order_items, store
+from services.domains import contact_data, nameservers, order_items, store
 from services.domains.app import App
 from services.domains.epp import EppRefused, EppUnavailable, EppUnknown, Registry
 from services.domains.names import DomainInvalid, Name, parse, refused_character
@@ -117,7 +117,8 @@ async def _free(app: App, names: Set[str]) -> dict[str, bool]:
 async def register(
     app: App, actor: Actor, scope: Scope, request: domains_pb2.RegisterDomainsRequest, now: datetime
 ) -> Ordered:
-    """Orders names. Taken, repeated and malformed ones are refused, the others go on; nothing is charged yet.
+    """Orders names. Taken, repeated and malformed ones are refused, and those that cannot have the nameservers asked for;
+    the others go on, unless one of the nameservers is none. Nothing is charged yet.
 
     Repeating with the same request_id answers the same. RegistryUnavailable: nothing was written, try again.
     """
@@ -131,13 +132,16 @@ async def register(
     checked = await check(app, names)
     sold = await store.tlds(app.db)
     holder = await store.registrant(app.db, actor.account_id)
+    hosts, wrong = nameservers.for_registration(request.nameservers)
     accepted: dict[str, tuple[int, Name]] = {}
-    refusals: list[common_pb2.Refusal] = []
+    refusals = [common_pb2.Refusal(reason=one.reason, field=one.field, metadata=one.metadata) for one in wrong]
     for index, (name, error) in enumerate(checked):
         problem = error
         if problem is None and name is not None:
             tld = sold[name.tld]
             problem = _offered(name, years, tld) or _repeated(name, accepted)
+            if problem is None and hosts and not wrong:
+                problem = nameservers.unfit(name.ascii, hosts, tld)
             # Where identity has not told of the account yet, the registry will say.
             if problem is None and holder is not None:
                 problem = contact_data.local_presence(tld, holder["country"], "names", name=name.unicode)
@@ -145,7 +149,9 @@ async def register(
             refusals.append(_refusal(index, problem or DomainInvalid(name=names[index])))
         else:
             accepted[name.ascii] = (index, name)
-    return await _write(app, actor, request, years, accepted, refusals, now)
+    if wrong:
+        accepted = {}
+    return await _write(app, actor, request, years, hosts or app.nameservers, accepted, refusals, now)
 
 
 def _offered(name: Name, years: int, tld: Row) -> DomainError | None:
@@ -174,6 +180,7 @@ async def _write(
     actor: Actor,
     request: domains_pb2.RegisterDomainsRequest,
     years: int,
+    hosts: Sequence[str],
     accepted: dict[str, tuple[int, Name]],
     refusals: list[common_pb2.Refusal],
     now: datetime,
@@ -183,7 +190,7 @@ async def _write(
         if first is None:
             order_id: UUID | None = None
             if accepted:
-                order_id, lost = await _insert(tx, app, actor, request, years, accepted, now)
+                order_id, lost = await _insert(tx, actor, request, years, hosts, accepted, now)
                 refusals = sorted([*refusals, *lost], key=lambda refusal: refusal.index)
             first = {
                 "order_id": str(order_id) if order_id else None,
@@ -195,10 +202,10 @@ async def _write(
 
 async def _insert(
     tx: Tx,
-    app: App,
     actor: Actor,
     request: domains_pb2.RegisterDomainsRequest,
     years: int,
+    hosts: Sequence[str],
     accepted: dict[str, tuple[int, Name]],
     now: datetime,
 ) -> tuple[UUID | None, list[common_pb2.Refusal]]:
@@ -210,7 +217,7 @@ async def _insert(
         [name for _, name in accepted.values()],
         years=years,
         auto_renew=request.auto_renew,
-        nameservers=list(request.nameservers) or list(app.nameservers),
+        nameservers=hosts,
         now=now,
     )
     lost = [

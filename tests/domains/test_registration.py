@@ -200,7 +200,7 @@ async def test_what_a_name_needs_and_the_registry_refuses_ends_the_registration(
     if command == "contact:create":
         await house.service.db.execute("UPDATE registrants SET city = $1", uuid4().hex)
     house.registry.fault("result", command=command, code=2005)
-    await house.pay(await house.order(name, nameservers=[f"ns1.{uuid4().hex}.example"]))
+    await house.pay(await house.order(name, nameservers=[f"ns{n}.{uuid4().hex}.example" for n in (1, 2)]))
     await house.ends(name, FAILED)
     assert await house.failures(name) == ["REGISTRY_REFUSED"]
     assert house.creates(name) == []

@@ -181,6 +181,22 @@ async def test_ordering_two_names_registers_the_free_one_and_tells_everybody(
         assert name not in str((await david.ask(document)).body)
 
 
+async def test_nameservers_of_ones_own_are_checked_by_their_place_in_the_list_and_by_name(anna: Person) -> None:
+    good, inside = fresh(), fresh()
+
+    async def refused(names: list[str], *nameservers: str) -> list[tuple[str, str]]:
+        given = {"names": names, "nameservers": list(nameservers), "idempotencyKey": key()}
+        payload = (await anna.ask(REGISTER, input=given)).data["registerDomains"]
+        if payload["order"] is not None:
+            assert [item["name"] for item in payload["order"]["items"]] == [good]
+        return [(error["code"], ".".join(error["field"])) for error in payload["userErrors"]]
+
+    assert await refused([good], "ns1.minta.example", "nem jo") == [("NAMESERVER_INVALID", "input.nameservers.1")]
+    assert await refused([good], "ns1.minta.example") == [("NAMESERVERS_TOO_FEW", "input.names.0")]
+    glue = await refused([good, inside], "ns1.minta.example", f"ns1.{inside}")
+    assert glue == [("GLUE_REQUIRED", "input.names.1")]
+
+
 async def test_repeating_an_order_and_a_payment_answers_the_first_again(portal: Portal, anna: Person) -> None:
     name, request = fresh(), key()
     first = await anna.ask(REGISTER, input={"names": [name, "rossz_név.hu"], "idempotencyKey": request})
