@@ -266,7 +266,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{actor} made this account the default one",
     ),
     "user.factor_added": (
-        "{actor} második tényezőt vett fel: {name}",
+        "{actor} második tényezőt adott hozzá: {name}",
         "{actor} added the second factor {name}",
     ),
     "user.factor_removed": (
