@@ -18,7 +18,7 @@ from services.chassis import audit, jobs
 from services.chassis.actor import Actor, Scope, system
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.errors import DomainError, Invalid
-from services.domains import changes, contact_data, contact_store, intents, store, transforms
+from services.domains import changes, confirmations, contact_data, contact_store, intents, store, transforms
 from services.domains.app import App
 from services.domains.changes import Asked
 from services.domains.contact_data import Person
@@ -202,9 +202,11 @@ async def _send(task: Task) -> bool:
     rows = await contact_store.get_many(task.app.db, list(_roles(task).values()))
     for number, row in enumerate(row for row in rows.values() if not row["created"]):
         await _create(task, row, f"{task.cl_trid}-c{number}")
+    pending = False
     for number, (contact_id, person) in enumerate(_edits(task).items()):
         row = (await contact_store.get_many(task.app.db, [contact_id]))[contact_id]
-        await registry.update_contact(person.to_epp(row["handle"]), cl_trid=f"{task.cl_trid}-u{number}")
+        edited = await registry.update_contact(person.to_epp(row["handle"]), cl_trid=f"{task.cl_trid}-u{number}")
+        pending = pending or edited.pending
     info, wanted = await registry.info(task.domain["name"]), await _handles(task)
     if info is None:
         return False
@@ -213,7 +215,7 @@ async def _send(task: Task) -> bool:
     removed = [(role, old) for role, handle in roles.items() for old in info.contacts_of(role) if old != handle]
     registrant = wanted.get("registrant", info.registrant)
     if not added and not removed and registrant == info.registrant:
-        return False
+        return pending
     done = await registry.update(
         task.domain["name"],
         add_contacts=added,
@@ -221,7 +223,7 @@ async def _send(task: Task) -> bool:
         registrant=registrant if registrant != info.registrant else None,
         cl_trid=task.cl_trid,
     )
-    return done.pending
+    return pending or done.pending
 
 
 async def _create(task: Task, row: Row, cl_trid: str) -> None:
@@ -295,8 +297,20 @@ async def _handles(task: Task) -> dict[str, str]:
     return {role: rows[contact_id]["handle"] for role, contact_id in _roles(task).items()}
 
 
+async def _confirmable(tx: Tx, task: Task) -> str:
+    """The holder is asked about another holder, and about another name of the same."""
+    rows = await contact_store.of_domains(tx, task.domain["account_id"], None, [task.domain["id"]])
+    present = next((row for row in rows if row["role"] == "registrant"), None)
+    if present is None:
+        return ""
+    edited = _edits(task).get(present["id"])
+    renamed = edited is not None and (edited.name, edited.org) != (present["name"], present["org"])
+    other = _roles(task).get("registrant", present["id"]) != present["id"]
+    return confirmations.REGISTRANT if renamed or other else ""
+
+
 # What a contact shall say is kept with the contact, not with the command.
-COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, forget=("edits",))}
+COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, _confirmable, forget=("edits",))}
 
 
 # -- reading

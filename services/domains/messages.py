@@ -90,7 +90,8 @@ def kind_of(message: PollMessage) -> str:
 async def _action(tx: Tx, action: PendingAction) -> None:
     """A command that was left pending is decided: whoever waits for it looks at once, and sees what became of it."""
     try:
-        intent = await intents.get(tx, UUID(action.cl_trid))
+        # What a command says of contacts and hosts has the command's id with something after it.
+        intent = await intents.get(tx, UUID(action.cl_trid[:36]))
     except ValueError:
         return
     if intent is not None and not intent["outcome"]:

@@ -13,7 +13,7 @@ from services.chassis.actor import Actor, system
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import contacts, intents, order_items, orders, store, zones
+from services.domains import confirmations, contacts, intents, order_items, orders, store, zones
 from services.domains.app import App, operations
 from services.domains.epp import (
     ContactData,
@@ -164,7 +164,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     except EppUnknown as error:
         raise jobs.RetryLater(_SETTLE_SECONDS, cause=f"outcome unknown: {error}") from error
     if created.pending:
-        await _wait(job, app, domain, intent)
+        await _wait(job, app, domain, intent, now)
     try:
         info = await registry.info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
@@ -183,8 +183,8 @@ async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: 
             await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "another registrar's: 2201", now)
             return True
         raise jobs.RetryLater(cause=f"cannot settle: {error}") from error
-    if info is None and intent["detail"] == intents.PENDING:
-        await _fail(job, app, domain, intent, _REFUSED, "the registry refused what it had left pending", now)
+    if info is None and intent["detail"] in intents.LEFT_PENDING:
+        await _fail(job, app, domain, intent, *confirmations.refusal(intent, _REFUSED), now)
         return True
     if info is None:
         async with app.db.transaction() as tx:
@@ -195,7 +195,7 @@ async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: 
         await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "registered by somebody else", now)
         return True
     if "pendingCreate" in info.statuses:
-        await _wait(job, app, domain, intent)
+        await _wait(job, app, domain, intent, now)
     await _succeed(job, app, domain, intent, info, now)
     return True
 
@@ -209,11 +209,11 @@ def _is_ours(app: App, info: DomainInfo, intent: Row) -> bool:
     return info.cl_id == app.registries.of(info.name).registrar and young
 
 
-async def _wait(job: jobs.LeasedJob, app: App, domain: Row, intent: Row) -> None:
+async def _wait(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: datetime) -> None:
     async with app.db.transaction() as tx:
         await job.hold(tx)
-        await intents.note_pending(tx, intent["id"])
-        await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="pending at the registry")
+        waits = await confirmations.note_pending(tx, domain, intent, confirmations.REGISTRATION, now)
+        await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail=waits)
     # It may take days: look ever less often.
     seconds = min(_PENDING_SECONDS * 2 ** (job.attempt - 1), _PENDING_SECONDS_MOST)
     raise jobs.RetryLater(seconds, cause="pending at the registry")

@@ -9,11 +9,9 @@ from services.chassis import audit, formats
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row
 from services.chassis.errors import Invalid, NotFound
-from services.domains import contacts, registry_store
+from services.domains import confirmations, contacts, registry_store
 from services.domains.lifecycle import LockPeriod
 from services.domains.names import SCRIPTS
-
-_CONFIRMABLE = {"registration", "registrant", "nameservers", "dnssec"}
 
 
 class TldNotFound(NotFound):
@@ -62,8 +60,8 @@ def _check(rules: Mapping[str, Any]) -> None:
         raise _wrong("required_contacts", f"must be of {', '.join(contacts.ROLES)}, registrant among them")
     if unknown := [country for country in rules["local_presence"] if not formats.is_country(country)]:
         raise _wrong("local_presence", f"{unknown[0]} is no country code of ISO 3166")
-    if unknown := sorted(set(rules["confirmed_changes"]) - _CONFIRMABLE):
-        raise _wrong("confirmed_changes", f"{unknown[0]} is none of {', '.join(sorted(_CONFIRMABLE))}")
+    if unknown := sorted(set(rules["confirmed_changes"]) - confirmations.CHANGES):
+        raise _wrong("confirmed_changes", f"{unknown[0]} is none of {', '.join(sorted(confirmations.CHANGES))}")
     if unknown := sorted(set(rules["idn_scripts"]) - SCRIPTS):
         raise _wrong("idn_scripts", f"{unknown[0]} is none of {', '.join(sorted(SCRIPTS))}")
 

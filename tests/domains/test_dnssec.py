@@ -108,10 +108,10 @@ async def test_a_ds_that_got_no_answer_is_sent_once_and_a_pending_one_is_waited_
     assert domain.updates() == [1000]
     domain.fault("pending")
     off = await set_dnssec(domain, False)
-    await domain.waits(off.operation, "ds_sent", "pending at the registry")
+    await domain.waits(off.operation, "ds_sent", "the holder must confirm at the registry")
     assert len(await keys(domain)) == len(ds(domain)) == 1
     registrar.registry.control("POST", f"/pending/{domain.name}/complete", {"approve": False})
-    assert await domain.ends(off.operation) == ("FAILED", "REGISTRY_REFUSED")
+    assert await domain.ends(off.operation) == ("FAILED", "HOLDER_DID_NOT_CONFIRM")
     assert await state(domain) == "ON"
 
 
@@ -147,7 +147,7 @@ async def test_one_can_turn_back_before_the_registry_has_decided(registrar: Regi
     domain = await published(registrar)
     domain.fault("pending")
     on = await set_dnssec(domain, True)
-    await domain.waits(on.operation, "ds_sent", "pending at the registry")
+    await domain.waits(on.operation, "ds_sent", "the holder must confirm at the registry")
     off = await set_dnssec(domain, False)
     assert await domain.ends(on.operation) == ("CANCELLED", "")
     registrar.registry.control("POST", f"/pending/{domain.name}/complete", {"approve": True})

@@ -186,3 +186,20 @@ def test_every_reason_is_told_at_once() -> None:
     found = derive(facts("clientTransferProhibited", "serverTransferProhibited", "pendingUpdate"), RULES, NOW)
     assert blocked(found)["transferOut"] == {"DOMAIN_LOCKED", "REGISTRY_PROHIBITS", "REGISTRY_ACTION_PENDING"}
     assert {one.resolved_by for one in found.blockers["requestAuthCode"]} == {"setDomainLock", ""}
+
+
+@pytest.mark.parametrize(
+    ("change", "actions"),
+    [
+        ("registration", set()),
+        ("registrant", {"changeRegistrant"}),
+        ("nameservers", {"setNameservers"}),
+        ("dnssec", {"setDnssec"}),
+    ],
+)
+def test_each_change_that_the_holder_confirms_is_told_of_its_action(change: str, actions: set[str]) -> None:
+    rules = Rules("hu", confirmed_changes=frozenset({change}))
+    assert derive(facts("ok"), rules, NOW).confirmed == actions
+    # Whatever else stands in its way.
+    assert derive(facts("serverUpdateProhibited"), rules, NOW).confirmed == actions
+    assert derive(facts("ok"), RULES, NOW).confirmed == set()

@@ -225,6 +225,7 @@ class TldRules(_message.Message):
     IDN_SCRIPTS_FIELD_NUMBER: _builtins.int
     IDN_CHARACTERS_FIELD_NUMBER: _builtins.int
     LOCKS_FIELD_NUMBER: _builtins.int
+    CONFIRMATION_DAYS_FIELD_NUMBER: _builtins.int
     sold: _builtins.bool
     min_years: _builtins.int
     max_years: _builtins.int
@@ -243,6 +244,8 @@ class TldRules(_message.Message):
     """How long a verification of the holder lasts; 0: the registry makes none."""
     idn_characters: _builtins.str
     """The only letters beside a-z, 0-9 and the hyphen; empty: every letter of the scripts."""
+    confirmation_days: _builtins.int
+    """How long the holder has for that; 0: the registry does not say."""
     @_builtins.property
     def required_contacts(self) -> Global___StringList:
         """registrant, admin, tech, billing."""
@@ -283,15 +286,18 @@ class TldRules(_message.Message):
         idn_scripts: Global___StringList | None = ...,
         idn_characters: _builtins.str | None = ...,
         locks: Global___LockPeriodList | None = ...,
+        confirmation_days: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_grace_days", b"_renew_grace_days", "_sold", b"_sold", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_grace_days", b"renew_grace_days", "required_contacts", b"required_contacts", "sold", b"sold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_confirmation_days", b"_confirmation_days", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_grace_days", b"_renew_grace_days", "_sold", b"_sold", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "confirmation_days", b"confirmation_days", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_grace_days", b"renew_grace_days", "required_contacts", b"required_contacts", "sold", b"sold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_grace_days", b"_renew_grace_days", "_sold", b"_sold", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_grace_days", b"renew_grace_days", "required_contacts", b"required_contacts", "sold", b"sold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_confirmation_days", b"_confirmation_days", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_grace_days", b"_renew_grace_days", "_sold", b"_sold", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "confirmation_days", b"confirmation_days", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_grace_days", b"renew_grace_days", "required_contacts", b"required_contacts", "sold", b"sold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__add_grace_days: _TypeAlias = _typing.Literal["add_grace_days"]  # noqa: Y015
     _WhichOneofArgType__add_grace_days: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days"]  # noqa: Y015
     _WhichOneofReturnType__auth_code_delivery: _TypeAlias = _typing.Literal["auth_code_delivery"]  # noqa: Y015
     _WhichOneofArgType__auth_code_delivery: _TypeAlias = _typing.Literal["_auth_code_delivery", b"_auth_code_delivery"]  # noqa: Y015
+    _WhichOneofReturnType__confirmation_days: _TypeAlias = _typing.Literal["confirmation_days"]  # noqa: Y015
+    _WhichOneofArgType__confirmation_days: _TypeAlias = _typing.Literal["_confirmation_days", b"_confirmation_days"]  # noqa: Y015
     _WhichOneofReturnType__contact_verified_days: _TypeAlias = _typing.Literal["contact_verified_days"]  # noqa: Y015
     _WhichOneofArgType__contact_verified_days: _TypeAlias = _typing.Literal["_contact_verified_days", b"_contact_verified_days"]  # noqa: Y015
     _WhichOneofReturnType__dnssec: _TypeAlias = _typing.Literal["dnssec"]  # noqa: Y015
@@ -320,6 +326,8 @@ class TldRules(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__add_grace_days) -> _WhichOneofReturnType__add_grace_days | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__auth_code_delivery) -> _WhichOneofReturnType__auth_code_delivery | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confirmation_days) -> _WhichOneofReturnType__confirmation_days | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__contact_verified_days) -> _WhichOneofReturnType__contact_verified_days | None: ...
     @_typing.overload
