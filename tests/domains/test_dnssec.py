@@ -184,7 +184,7 @@ async def test_a_zone_that_others_serve_too_is_not_signed(registrar: Registrar) 
     moving = await ours.set_nameservers(OURS[0], "ns1.elsewhere.example")
     request = pb.SetDnssecRequest(domain_id=str(ours.id), enabled=True)
     assert (await ours.refused("SetDnssec", request)).reason == "DOMAIN_BUSY"
-    await ours.waits(moving.operation, "registry_update", "pending")
+    await ours.waits(moving.operation, "registry_update", "the holder must confirm")
     registrar.registry.control("POST", f"/pending/{ours.name}/complete", {"approve": True})
     assert await ours.ends(moving.operation) == ("SUCCEEDED", "")
 
