@@ -14,8 +14,8 @@ SERVICES = ("identity", "domains", "hosting", "billing", "tickets")
 @dataclass(frozen=True)
 class Settings:
     databases: dict[str, str]
-    #: The sandbox registry's control listener, "http://127.0.0.1:7700".
-    registry_control: str
+    #: Top-level domain -> the control listener of the sandbox registry that runs it: "http://127.0.0.1:7701".
+    registry_controls: dict[str, str]
     registrar: str
     #: The house's own, without trailing dots.
     nameservers: tuple[str, ...]
@@ -30,7 +30,7 @@ def read() -> Settings:
     env = Env(os.environ)
     return Settings(
         databases={service: env.text(f"DATABASE_URL_{service.upper()}") for service in SERVICES},
-        registry_control=env.text("EPP_CONTROL"),
+        registry_controls=dict(one.split("=", 1) for one in env.text("EPP_CONTROLS").split(",")),
         registrar=env.text("EPP_REGISTRAR", "portico"),
         nameservers=tuple(host.strip() for host in env.text("NAMESERVERS").split(",")),
         seller=Seller.read(env.path("SELLER_FILE", str(Path(parties.__file__).parent / "seller.json"))),
