@@ -33,7 +33,7 @@ class Sandbox:
     control_port: int
     ca_file: Path
 
-    def client(self, timeout: float = 20.0, tlds: Sequence[str] = TLDS) -> Registry:
+    def client(self, timeout: float = 20.0, *, tlds: Sequence[str] = TLDS, name: str = "sandbox") -> Registry:
         """Ours, as the services use it."""
         return Registry(
             "127.0.0.1",
@@ -42,7 +42,7 @@ class Sandbox:
             password=PASSWORDS["portico"],
             ca_file=self.ca_file,
             timeout=timeout,
-            name="sandbox",
+            name=name,
             tlds=tlds,
         )
 

@@ -84,11 +84,8 @@ async def replace_locks(tx: Tx, tld: str, locks: Sequence[lifecycle.LockPeriod])
 async def facts(q: Queryable, domain_ids: Sequence[UUID]) -> dict[UUID, tuple[str, lifecycle.Facts]]:
     """(top-level domain, what is known) of each; for whom they may be told was decided before."""
     rows = await q.fetch(
-        """SELECT d.id, d.tld, d.state, d.state_since, d.statuses, d.registered_at, d.expires_at, d.transferred_at,
-                  (SELECT max(i.settled_at) FROM registry_intents i
-                   WHERE i.domain_id = d.id AND i.command = 'contacts' AND i.outcome = 'DONE'
-                     AND i.parameters->'roles' ? 'registrant') AS registrant_changed_at
-           FROM domains d WHERE d.id = ANY($1)""",
+        """SELECT id, tld, state, state_since, statuses, registered_at, expires_at, transferred_at, registrant_changed_at
+           FROM domains WHERE id = ANY($1)""",
         list(domain_ids),
     )
     return {
@@ -251,10 +248,14 @@ async def holdings(q: Queryable, name: str, limit: int) -> list[Row]:
 
 
 async def latest_intents(q: Queryable, domain_id: UUID, limit: int) -> list[Row]:
-    """Without what they were to bring about, and without auth codes."""
+    """The domain's own and those about contacts and hosts; without what they were to bring about, and without codes."""
     return await q.fetch(
         f"""SELECT id, command, outcome, detail, created_at, said_at, settled_at FROM registry_intents
-            WHERE domain_id = $1 ORDER BY id DESC LIMIT {limit}""",  # noqa: S608
+            WHERE domain_id = $1
+            UNION ALL
+            SELECT id, command || ' ' || object, outcome, detail, said_at, said_at, settled_at FROM registry_object_intents
+            WHERE domain_id = $1
+            ORDER BY id DESC LIMIT {limit}""",  # noqa: S608
         domain_id,
     )
 

@@ -17,7 +17,7 @@ from services.chassis import jobs
 from services.chassis.actor import Actor
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import confirmations, intents, standing, store
+from services.domains import confirmations, intents, object_intents, standing, store
 from services.domains.app import App, operations
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 
@@ -308,6 +308,7 @@ async def _step(tx: Tx, task: Task, command: Command, state: str, detail: str = 
 async def _settled(tx: Tx, task: Task, command: Command, outcome: str, detail: str = "") -> None:
     await store.lock(tx, task.domain["id"])
     await intents.settle(tx, task.intent["id"], outcome, detail, forget=command.forget)
+    await object_intents.close(tx, task.domain["id"], served=outcome == intents.DONE)
     await _schedule_next(tx, task.domain["id"])
 
 

@@ -137,7 +137,8 @@ async def test_the_registry_s_word_of_a_contact_wakes_the_command_that_changed_i
 
     await until(asleep)
     registrar.registry.control("POST", f"/pending-contacts/{handle}/complete")
-    action = PendingAction(handle.lower(), True, f"{intent}-u0", "SBX-1", None, of_domain=False)
+    [said] = registrar.registry.log("update", handle.lower())
+    action = PendingAction(handle.lower(), True, said["cl_trid"], said["sv_trid"], None, of_domain=False)
     [registry] = registrar.service.app.registries
     message = PollMessage(f"m-{intent}", 1, "Pending update confirmed.", None, action=action)
     await messages.take(registrar.service.app, registry, message, datetime.now(UTC))

@@ -58,6 +58,7 @@ def arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help="until what was not confirmed lapses",
     )
+    parser.add_argument("--client-ca", type=Path, help="PEM: registrars must show a certificate of it")
     parser.add_argument("--idle-seconds", type=float, default=600, help="until an idle session is closed")
     parser.add_argument("--max-sessions", type=int, default=32, help="for each registrar")
     return parser.parse_args()
@@ -120,6 +121,7 @@ async def main() -> None:
             delay=options.delay_ms / 1000,
             idle=options.idle_seconds,
             max_sessions=options.max_sessions,
+            client_ca=options.client_ca,
         ),
     )
     control = Control(server)
