@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from portico.domains.v1 import events_pb2
@@ -121,7 +122,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         await hosts.ensure(app.db, registry, domain["id"], dict.fromkeys(domain["nameservers"], ()))
         required = (await store.tld(app.db, domain["tld"]))["required_contacts"]
     except (EppServerFailure, EppUnavailable, EppUnknown) as error:
-        raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
+        await _away(job, app, domain, None, error)
     except EppRefused as error:
         await _refused(job, app, domain, None, error, now)
         return
@@ -140,11 +141,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
             cl_trid=str(intent["id"]),
         )
     except EppUnavailable as error:
-        async with app.db.transaction() as tx:
-            await job.hold(tx)
-            await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, str(error))
-            await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="registry away")
-        raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
+        await _away(job, app, domain, intent, error)
     except EppServerFailure as error:
         raise jobs.RetryLater(cause=f"the registry failed: {error}") from error
     except EppRefused as error:
@@ -222,12 +219,17 @@ async def _refused(
         await _fail(job, app, domain, intent, _REFUSED, str(error), now)
         return
     log.error("the registrar's deposit at the registry is used up", extra={"domain": domain["name"]})
+    await _away(job, app, domain, intent, error)
+
+
+async def _away(job: jobs.LeasedJob, app: App, domain: Row, intent: Row | None, error: Exception) -> NoReturn:
+    """The name was not created: it waits for the registry."""
     async with app.db.transaction() as tx:
         await job.hold(tx)
         if intent is not None:
             await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, str(error))
         await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="registry away")
-    raise jobs.RetryLater(cause=str(error)) from error
+    raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
 
 
 async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info: DomainInfo, now: datetime) -> None:
