@@ -139,7 +139,7 @@ def _tld(row: Row) -> pb.Tld:
         if name in _LISTS:
             getattr(rules, name).CopyFrom(pb.StringList(values=row[name]))
         else:
-            # Of _DAYS_IF_ANY.
+            # A registry that makes no verification, or says no last moment, has no days of it: _DAYS_IF_ANY.
             setattr(rules, name, 0 if row[name] is None else row[name])
     return pb.Tld(tld=row["tld"], rules=rules)
 
