@@ -13,8 +13,9 @@ _HELD = "state IN ('ACTIVE', 'EXPIRED', 'REDEMPTION', 'PENDING_DELETE')"
 RULES = (
     "sold", "min_years", "max_years", "auth_code_delivery", "min_nameservers", "max_nameservers", "add_grace_days",
     "renew_grace_days", "redemption_days", "pending_delete_days", "required_contacts", "local_presence", "dnssec",
-    "registrant_change", "confirmed_changes", "confirmation_days", "contact_verified_days", "idn_scripts",
-    "idn_characters",
+    "registrant_change", "confirmed_changes", "confirmation_days", "contact_verified_days", "idn_scripts", "idn_characters",
+    "lock_statuses", "ds_seconds", "transferable", "transfer_years", "auth_code_min", "auth_code_max",
+    "auth_code_wait_days", "renew_ahead_days", "renew_pay_days",
 )  # fmt: skip
 """Columns of tlds that an operator may change."""
 
@@ -27,6 +28,7 @@ async def rules(q: Queryable, tlds: Sequence[str] | None = None) -> dict[str, li
         row["tld"]: lifecycle.Rules(
             tld=row["tld"],
             max_years=row["max_years"],
+            add_grace_days=row["add_grace_days"],
             renew_grace_days=row["renew_grace_days"],
             redemption_days=row["redemption_days"],
             pending_delete_days=row["pending_delete_days"],
@@ -56,6 +58,14 @@ async def list_tlds(q: Queryable, tlds: Sequence[str] | None = None) -> list[Row
 async def lock_tld(tx: Tx, tld: str) -> bool:
     """Whether there is one; nobody else changes it before this transaction ends."""
     return await tx.fetchval("SELECT 1 FROM tlds WHERE tld = $1 FOR UPDATE", tld) is not None
+
+
+async def insert_tld(tx: Tx, tld: str) -> bool:
+    """A new one with the usual rules, not sold yet; False when it is there."""
+    inserted = await tx.fetchval(
+        "INSERT INTO tlds (tld, sold) VALUES ($1, false) ON CONFLICT DO NOTHING RETURNING true", tld
+    )
+    return inserted is not None
 
 
 async def save_tld(tx: Tx, tld: str, changed: dict[str, Any]) -> None:

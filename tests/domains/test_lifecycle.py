@@ -203,3 +203,9 @@ def test_each_change_that_the_holder_confirms_is_told_of_its_action(change: str,
     # Whatever else stands in its way.
     assert derive(facts("serverUpdateProhibited"), rules, NOW).confirmed == actions
     assert derive(facts("ok"), RULES, NOW).confirmed == set()
+
+
+@pytest.mark.parametrize(("days", "until"), [(5, NOW + 2 * DAY), (3, None), (0, None)])
+def test_the_fee_comes_back_with_a_delete_for_as_long_as_the_rule_says(days: int, until: datetime | None) -> None:
+    facts = Facts("ACTIVE", NOW, registered_at=NOW - 3 * DAY, expires_at=NOW + 300 * DAY)
+    assert derive(facts, Rules("com", add_grace_days=days), NOW).deadlines.add_grace_until == until

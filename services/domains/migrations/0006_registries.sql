@@ -36,6 +36,9 @@ DROP INDEX domains_unsynced;
 CREATE INDEX domains_unsynced ON domains (tld, synced_at)
     WHERE state IN ('ACTIVE', 'EXPIRED', 'REDEMPTION', 'PENDING_DELETE');
 
+-- Lock periods by date say it, for names that come here as for those that go.
+ALTER TABLE tlds DROP COLUMN transfer_lock_days;
+
 -- What two registries' registrars publish of them. .hu: renewed for 30 days after the expiry, then 30 days parked, from where
 -- it can be had back. .eu: no renewal after the expiry, 40 days of quarantine.
 UPDATE tlds SET redemption_days = 30 WHERE tld = 'hu' AND redemption_days = 0;
