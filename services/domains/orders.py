@@ -33,6 +33,12 @@ class DomainAlreadyOrdered(DomainError):
     reason = "DOMAIN_ALREADY_ORDERED"
 
 
+class DomainAlreadyHere(DomainError):
+    """With us, or on its way to us: for whom is nobody's business."""
+
+    reason = "DOMAIN_ALREADY_HERE"
+
+
 class DomainRepeated(Invalid):
     reason = "DOMAIN_REPEATED"
 
@@ -58,8 +64,11 @@ class Ordered:
     refusals: list[common_pb2.Refusal]
 
 
-async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, DomainError | None]]:
-    """For each name as typed: what it is, and why it cannot be registered now (None: it can).
+async def check(
+    app: App, account_id: UUID | None, inputs: Sequence[str]
+) -> list[tuple[Name | None, DomainError | None]]:
+    """For each name as typed: what it is, and why it cannot be registered now (None: it can). Only who may see an account's
+    names is told, by its id, which of them it has itself.
 
     RegistryUnavailable stands beside the names of a registry that is silent, and is raised where every one is.
     """
@@ -75,7 +84,9 @@ async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, Doma
     asked = [name for name, problem in found if name is not None and problem is None]
     owned = await store.live_owners(app.db, [name.ascii for name in asked])
     free = await _free(app, {name.ascii for name in asked if name.ascii not in owned})
-    return [(name, problem or _taken(name, owned, free)) if name else (None, problem) for name, problem in found]
+    return [
+        (name, problem or _taken(name, owned, free, account_id)) if name else (None, problem) for name, problem in found
+    ]
 
 
 def _sold(app: App, name: Name, sold: dict[str, Row]) -> DomainError | None:
@@ -85,8 +96,23 @@ def _sold(app: App, name: Name, sold: dict[str, Row]) -> DomainError | None:
     return refused_character(name, tld["idn_scripts"], tld["idn_characters"])
 
 
-def _taken(name: Name, owned: dict[str, tuple[UUID, str]], free: dict[str, bool]) -> DomainError | None:
-    if name.ascii in owned or free.get(name.ascii) is False:
+def in_house(
+    name: Name, owner: UUID, state: str, account_id: UUID | None, *, foreign: type[DomainError]
+) -> DomainError:
+    """Why a name that is held or being bought in the house cannot be ordered; `foreign` where another account's is."""
+    kind = foreign
+    if owner == account_id:
+        coming = state.startswith("PENDING_") and state != "PENDING_DELETE"
+        kind = DomainAlreadyOrdered if coming else DomainAlreadyHere
+    return kind("held or ordered in the house", field="name", name=name.unicode)
+
+
+def _taken(
+    name: Name, owned: dict[str, tuple[UUID, str]], free: dict[str, bool], account_id: UUID | None
+) -> DomainError | None:
+    if name.ascii in owned:
+        return in_house(name, *owned[name.ascii], account_id, foreign=DomainTaken)
+    if free.get(name.ascii) is False:
         return DomainTaken(f"{name.ascii} is taken", name=name.unicode)
     if name.ascii not in free:
         return RegistryUnavailable("its registry does not answer", name=name.unicode)
@@ -128,7 +154,7 @@ async def register(
     if first is not None:
         return await recall_first(app, actor.account_id, first)
     years, names = request.years or 1, list(request.names)
-    checked = await check(app, names)
+    checked = await check(app, actor.account_id, names)
     sold = await store.tlds(app.db)
     holder = await store.registrant(app.db, actor.account_id)
     accepted: dict[str, tuple[int, Name]] = {}

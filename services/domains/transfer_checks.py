@@ -15,7 +15,7 @@ from services.domains.app import App
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 from services.domains.lifecycle import Facts, Rules
 from services.domains.names import DomainInvalid, Name, parse
-from services.domains.orders import DomainAlreadyOrdered, DomainRepeated, RegistryUnavailable, TldNotSold
+from services.domains.orders import DomainAlreadyHere, DomainRepeated, RegistryUnavailable, TldNotSold, in_house
 from services.domains.transfer_lists import Line
 
 _WRONG_CODE = 2202
@@ -28,12 +28,6 @@ _SECONDS = 3.0
 
 class TldNotTransferable(DomainError):
     reason = "TLD_NOT_TRANSFERABLE"
-
-
-class DomainAlreadyHere(DomainError):
-    """With us, or on its way to us: for whom is nobody's business."""
-
-    reason = "DOMAIN_ALREADY_HERE"
 
 
 class AuthCodeMissing(Invalid):
@@ -151,12 +145,7 @@ def _read(app: App, line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Chec
 def _here(one: Check, owned: Mapping[str, tuple[UUID, str]], account_id: UUID) -> Check:
     if one.problem is not None or one.name is None or one.name.ascii not in owned:
         return one
-    owner, state = owned[one.name.ascii]
-    if owner == account_id and state.startswith("PENDING_") and state != "PENDING_DELETE":
-        kind: type[DomainError] = DomainAlreadyOrdered
-    else:
-        kind = DomainAlreadyHere
-    return replace(one, problem=kind("held or ordered in the house", field="name", name=one.name.unicode))
+    return replace(one, problem=in_house(one.name, *owned[one.name.ascii], account_id, foreign=DomainAlreadyHere))
 
 
 async def _ask(app: App, checks: Sequence[Check]) -> tuple[dict[str, DomainInfo | EppRefused | None], set[Registry]]:

@@ -135,6 +135,18 @@ async def test_a_name_in_somebodys_order_is_taken_for_everybody_else(domains: Se
     assert [refusal.reason for refusal in answer.refusals] == ["DOMAIN_TAKEN"]
 
 
+async def test_an_account_is_told_that_a_name_is_its_own_already_or_being_ordered(domains: Serving) -> None:
+    name, account = fresh(), uuid4()
+    await ordered(domains, account, name)
+    [refusal] = (await ordered(domains, account, name)).refusals
+    assert (refusal.reason, refusal.field, refusal.index) == ("DOMAIN_ALREADY_ORDERED", "names", 0)
+    await domains.db.execute(
+        "UPDATE domains SET state = 'ACTIVE', registered_at = now(), expires_at = now() WHERE name = $1", name
+    )
+    [refusal] = (await ordered(domains, account, name)).refusals
+    assert refusal.reason == "DOMAIN_ALREADY_HERE"
+
+
 async def test_idn_names_are_stored_in_a_labels_and_shown_in_unicode(domains: Serving) -> None:
     answer = await ordered(domains, account := uuid4(), f"Árvíztűrő-{uuid4().hex[:6]}.hu")
     [item] = answer.order.items

@@ -66,7 +66,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
 
     @requires(None)
     async def CheckAvailability(self, req: pb.CheckAvailabilityRequest, _: Call) -> pb.CheckAvailabilityResponse:
-        checked = await orders.check(self.app, list(req.names))
+        checked = await orders.check(self.app, None, list(req.names))
         return pb.CheckAvailabilityResponse(
             items=[
                 pb.Availability(
