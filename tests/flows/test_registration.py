@@ -110,7 +110,7 @@ async def test_ordering_two_names_registers_the_free_one_and_tells_everybody(
     payload = await order(anna, name, "minta.hu")
     assert [item["name"] for item in payload["order"]["items"]] == [name]
     [refused] = payload["userErrors"]
-    assert (refused["code"], refused["field"]) == ("DOMAIN_TAKEN", ["input", "names", "1"])
+    assert (refused["code"], refused["field"]) == ("DOMAIN_ALREADY_HERE", ["input", "names", "1"])
     assert "minta.hu" in refused["message"]
 
     proforma = await proforma_for(anna, name)
