@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from gateway.messages import (
     accounts,
     billing,
+    confirmations,
     domains,
     factors,
     general,
@@ -27,6 +28,7 @@ _AREAS = (
     general,
     domains,
     lifecycle,
+    confirmations,
     orders,
     management,
     zones,

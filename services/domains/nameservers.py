@@ -10,7 +10,7 @@ from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid
 from services.chassis.operations import SUCCEEDED
-from services.domains import changes, hosts, names, store, transforms, zone_changes, zone_store
+from services.domains import changes, confirmations, hosts, names, store, transforms, zone_changes, zone_store
 from services.domains.app import App, operations
 from services.domains.changes import Asked
 from services.domains.epp import DomainInfo
@@ -252,4 +252,14 @@ async def _refuse(tx: Tx, task: Task, reason: str) -> None:
     await changes.log_refusal(tx, task, "domain.nameservers_refused", reason)
 
 
-COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, ends_operation=False)}
+COMMANDS = {
+    COMMAND: Command(
+        "registry_update",
+        _send,
+        _look,
+        _succeed,
+        _refuse,
+        transforms.always(confirmations.NAMESERVERS),
+        ends_operation=False,
+    )
+}

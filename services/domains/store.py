@@ -9,6 +9,7 @@ from uuid import UUID
 from portico.common.v1 import common_pb2
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.pages import Page
+from services.domains import intents
 from services.domains.names import Name
 
 _DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, state_since, years, statuses, registered_at,
@@ -327,10 +328,15 @@ async def lock_registrant(tx: Tx, account_id: UUID) -> Row | None:
 
 
 async def stuck(q: Queryable, before: datetime) -> list[Row]:
-    """Domains that have waited for a registry since before this time; a registrar may take days to let one go."""
+    """Domains that have waited for a registry since before this time; a registrar may take days to let one go, and a
+    holder to confirm: `unconfirmed`."""
     return await q.fetch(
-        """SELECT id, name, state, state_since FROM domains
+        """SELECT id, name, state, state_since,
+                  EXISTS (SELECT FROM registry_intents i
+                          WHERE i.domain_id = domains.id AND i.outcome = '' AND i.detail = $2) AS unconfirmed
+           FROM domains
            WHERE state = 'PENDING_REGISTRATION' AND state_since < $1
               OR state = 'PENDING_TRANSFER' AND state_since < $1 - interval '20 days' LIMIT 100""",
         before,
+        intents.UNCONFIRMED,
     )

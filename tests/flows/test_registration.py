@@ -81,15 +81,15 @@ async def domain_in(person: Person, name: str, *states: str, seconds: float = 40
 
 async def registry_log(portal: Portal, command: str, name: str) -> list[dict[str, Any]]:
     async with httpx.AsyncClient() as http:
-        answer = await http.get(f"http://127.0.0.1:{portal.stack.port('registry_control')}/log")
+        answer = await http.get(f"{portal.stack.registry_control(name)}/log")
     return [
         entry for entry in answer.json() if entry["command"].split(":")[-1] == command and entry.get("name") == name
     ]
 
 
-async def fault(portal: Portal, **wish: object) -> None:
+async def fault(portal: Portal, name: str, **wish: object) -> None:
     async with httpx.AsyncClient() as http:
-        answer = await http.post(f"http://127.0.0.1:{portal.stack.port('registry_control')}/faults", json=wish)
+        answer = await http.post(f"{portal.stack.registry_control(name)}/faults", json={"name": name, **wish})
     assert answer.is_success, answer.text
 
 
@@ -240,7 +240,7 @@ async def test_a_name_that_somebody_else_takes_after_payment_is_credited(portal:
     proforma = await proforma_for(anna, name)
     before = await credit_of(anna)
     async with httpx.AsyncClient() as http:
-        control = f"http://127.0.0.1:{portal.stack.port('registry_control')}/domains/{name}"
+        control = f"{portal.stack.registry_control(name)}/domains/{name}"
         answer = await http.put(control, json={"registrar": "other"})
         assert answer.status_code < 300, answer.text
     assert (await pay(anna, proforma["id"]))["userErrors"] == []

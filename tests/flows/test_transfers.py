@@ -25,8 +25,9 @@ OPERATION = "query O($id: ID!) { node(id: $id) { ... on Operation { state steps 
 
 
 async def control(portal: Portal, method: str, path: str, body: object = None) -> Any:
+    """Of the registry that runs the name in the path."""
     async with httpx.AsyncClient() as http:
-        url = f"http://127.0.0.1:{portal.stack.port('registry_control')}{path}"
+        url = f"{portal.stack.registry_control(path.split('/')[2])}{path}"
         answer = await http.request(method, url, json=body)
     assert answer.is_success, answer.text
     return answer.json()
@@ -68,7 +69,7 @@ async def test_a_file_of_names_is_tried_out_ordered_paid_and_moved_in(portal: Po
 
     async def waits() -> bool:
         node = (await anna.ask(OPERATION, id=item["operation"]["id"])).data["node"]
-        return any(step["detail"] == "pending at the registry" for step in node["steps"])
+        return any(step["detail"] == "a nyilvántartó döntésére vár" for step in node["steps"])
 
     await eventually("the operation waits for the other registrar", waits)
     await control(portal, "POST", f"/transfers/{name}", {"approve": True})

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import ErrorCode
 from gateway.graph.common import BlockerCode
-from gateway.messages import LOCALES, MESSAGES, rules
+from gateway.messages import LOCALES, MESSAGES, rules, steps
 
 SERVICES = Path(__file__).parents[2] / "services"
 # Refusals that no customer's request can end in: between services, and of the operator's and the demo's calls.
@@ -83,3 +83,15 @@ def test_every_rule_of_a_contract_is_told_in_hungarian_too() -> None:
             assert rules.in_words(told, "hu") != told
             assert rules.in_words(told, "en") == told
     assert rules.in_words("must have at most 200 characters", "hu") == "legfeljebb 200 karakter lehet"
+
+
+def test_everything_that_a_step_can_wait_for_is_told_in_hungarian_too() -> None:
+    sources = "".join(file.read_text() for file in (SERVICES / "domains").glob("*.py"))
+    told = set(re.findall(r'WAITING, (?:detail=)?"([^"]+)"', sources))
+    for constants in re.findall(r"^_(?:WAITS|BY_REGISTRY, _BY_HOLDER) = (.+)$", sources, re.M):
+        told |= set(re.findall(r'"([^"]+)"', constants))
+    assert len(told) == 5
+    for text in told:
+        assert steps.detail(text, "hu") != text
+        assert steps.detail(text, "en") == text
+    assert steps.detail("until 2026-06-01T00:00:00Z", "hu") == "eddig: 2026-06-01T00:00:00Z"

@@ -21,6 +21,7 @@ from services.domains.rpc.domains import to_pb as domain_to_pb
 from services.domains.rpc.lifecycle import to_pb as lifecycle_to_pb
 
 PERMISSION = "operator"
+_DAYS_IF_ANY = ("confirmation_days", "contact_verified_days")
 _LISTS = ("required_contacts", "local_presence", "confirmed_changes", "idn_scripts", "lock_statuses")
 
 
@@ -53,8 +54,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
             if req.rules.HasField(name):  # type: ignore[arg-type]
                 value = getattr(req.rules, name)
                 changed[name] = list(value.values) if name in _LISTS else value
-        if changed.get("contact_verified_days") == 0:
-            changed["contact_verified_days"] = None
+        changed |= {name: None for name in _DAYS_IF_ANY if changed.get(name) == 0}
         locks = None
         if req.rules.HasField("locks"):
             locks = [
@@ -140,7 +140,7 @@ def _tld(row: Row) -> pb.Tld:
         if name in _LISTS:
             getattr(rules, name).CopyFrom(pb.StringList(values=row[name]))
         else:
-            # A registry that makes no verification has no days of it.
+            # A registry that makes no verification, or says no last moment, has no days of it: _DAYS_IF_ANY.
             setattr(rules, name, 0 if row[name] is None else row[name])
     return pb.Tld(tld=row["tld"], rules=rules)
 

@@ -125,7 +125,7 @@ class Domains(Fake, domains_pb2_grpc.DomainsServiceServicer):
 
 
 class Lifecycle(Fake, lifecycle_pb2_grpc.LifecycleServiceServicer):
-    """Every domain can be renewed; it is locked for a while after its registration."""
+    """Every domain can be renewed; its holder confirms its nameservers; it is locked for a while after its registration."""
 
     async def BatchGetLifecycles(self, request: Any, context: Any) -> Any:
         found = self.world.domains.get(await self.enter(request, context, "BatchGetLifecycles"), [])
@@ -134,6 +134,7 @@ class Lifecycle(Fake, lifecycle_pb2_grpc.LifecycleServiceServicer):
             if one.id in set(request.domain_ids):
                 made = lifecycle_pb2.DomainLifecycle(domain_id=one.id)
                 made.permits.add(action="renew")
+                made.permits.add(action="setNameservers", confirmed_by_holder=True)
                 blockers = made.permits.add(action="transferOut").blockers
                 blockers.add(code="TRANSFER_LOCK_PERIOD").until.FromJsonString("2026-07-01T00:00:00Z")
                 blockers.add(code="DOMAIN_LOCKED", resolved_by="setDomainLock")
