@@ -10,6 +10,8 @@ from services.chassis.db import Queryable, Row, Tx
 from services.chassis.pages import Page
 from services.domains.contact_data import Person
 
+COMMAND = "contacts"
+"""The command that changes a domain's contacts, as its intent is kept."""
 ROLES = ("registrant", "admin", "tech", "billing")
 _CONTACT = """c.id, c.account_id, c.registry, c.handle, c.created, c.name, c.org, c.street, c.city, c.province,
               c.postal_code, c.country, c.phone, c.email, c.verification, c.verified_at, c.verified_until, c.created_at"""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from services.chassis.jobs import Handler, LeasedJob, Periodic
 from services.domains import (
     auth_codes,
+    contact_fetch,
     contacts,
     dnssec,
     locks,
@@ -38,7 +39,7 @@ async def transform(job: LeasedJob, app: App) -> None:
 
 
 async def fetch_contacts(job: LeasedJob, app: App) -> None:
-    await contacts.fetch(job, app, datetime.now(UTC))
+    await contact_fetch.run(job, app, datetime.now(UTC))
 
 
 async def sign_zone(job: LeasedJob, app: App) -> None:
@@ -62,7 +63,7 @@ async def see_dates(app: App) -> None:
 
 
 async def look_at_waiting_contacts(app: App) -> None:
-    await contacts.look_at_waiting(app, datetime.now(UTC))
+    await contact_fetch.look_at_waiting(app, datetime.now(UTC))
 
 
 async def order_due_renewals(app: App) -> None:
@@ -80,7 +81,7 @@ async def report_stuck(app: App) -> None:
     await registration.retry_given_up(app.db, [row["id"] for row in stuck])
     await zones.retry_given_up(app.db)
     await transforms.retry_given_up(app.db)
-    await contacts.retry_given_up(app.db)
+    await contact_fetch.retry_given_up(app.db)
     await dnssec.retry_given_up(app.db)
     for row in [row for row in stuck if not row["unconfirmed"]]:
         log.error(
@@ -104,7 +105,7 @@ JOBS: dict[str, Handler] = {
     registration.KIND: register_domain,
     zones.KIND: apply_zone,
     transforms.KIND: transform,
-    contacts.FETCH: fetch_contacts,
+    contact_fetch.KIND: fetch_contacts,
     dnssec.SIGN: sign_zone,
     dnssec.UNSIGN: unsign_zone,
     sync.KIND: sync_domain,

@@ -11,7 +11,18 @@ from services.chassis.actor import Actor, system
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import confirmations, contacts, hosts, intents, object_intents, order_items, orders, store, zones
+from services.domains import (
+    confirmations,
+    contact_fetch,
+    contacts,
+    hosts,
+    intents,
+    object_intents,
+    order_items,
+    orders,
+    store,
+    zones,
+)
 from services.domains.app import App, operations
 from services.domains.epp import (
     DomainInfo,
@@ -243,7 +254,7 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
         )
         await operations.step(tx, domain["operation_id"], "registry_create", SUCCEEDED)
         await zones.create(tx, domain)
-        await contacts.schedule_fetch(tx, [domain["id"]])
+        await contact_fetch.schedule(tx, [domain["id"]])
         await audit.record(
             tx,
             system("domains", domain["account_id"]),

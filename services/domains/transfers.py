@@ -19,7 +19,7 @@ from services.chassis.actor import Actor, Scope, system
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid, PermissionDenied
 from services.chassis.operations import CANCELLED, FAILED, RUNNING
-from services.domains import contacts, intents, order_items, store, transforms
+from services.domains import contact_fetch, intents, order_items, store, transforms
 from services.domains.app import App, operations
 from services.domains.changes import DomainNotFound
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure
@@ -307,7 +307,7 @@ async def _succeed(tx: Tx, task: Task, info: DomainInfo | None) -> None:
     await store.mark_active(tx, task.domain["id"], info.created_at, info.expires_at, statuses, task.now)
     # Its nameservers stay what they were: the zone that they serve is not ours.
     await store.keep_nameservers(tx, task.domain["id"], info.nameservers, {})
-    await contacts.schedule_fetch(tx, [task.domain["id"]])
+    await contact_fetch.schedule(tx, [task.domain["id"]])
     await audit.record(
         tx,
         task.actor,

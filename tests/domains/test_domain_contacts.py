@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import management_pb2 as pb
-from services.domains import contacts
+from services.domains import contact_fetch
 from services.domains.jobs import report_stuck
 from tests.domains.conftest import PERMISSIONS, Held, Registrar, until
 from tests.serving import person
@@ -320,7 +320,7 @@ async def test_a_holder_is_verified_by_the_registry_for_a_year(registrar: Regist
 
     await until(lambda: shows(pb.CONTACT_VERIFICATION_PENDING))
     registrar.registry.control("POST", f"/pending-contacts/{handle}/complete", {"approve": True})
-    await contacts.look_at_waiting(registrar.service.app, datetime.now(UTC))
+    await contact_fetch.look_at_waiting(registrar.service.app, datetime.now(UTC))
     await until(lambda: shows(pb.CONTACT_VERIFICATION_VERIFIED))
     now = await read(domain)
     lasts = now.registrant.verified_until.ToDatetime() - now.registrant.verified_at.ToDatetime()

@@ -10,7 +10,7 @@ from services.chassis import operations, pages, times
 from services.chassis.db import Row
 from services.chassis.errors import Invalid
 from services.chassis.grpc import Call, requires
-from services.domains import auto_renew, contact_store, contacts, dnssec, locks, nameservers, store
+from services.domains import auto_renew, contact_fetch, contact_store, contacts, dnssec, locks, nameservers, store
 from services.domains.app import App
 from services.domains.changes import Asked
 from services.domains.contact_data import Person
@@ -47,7 +47,7 @@ class ManagementRpc(management_pb2_grpc.ManagementServiceServicer):
         self, req: pb.BatchGetDomainContactsRequest, call: Call
     ) -> pb.BatchGetDomainContactsResponse:
         ids = [UUID(id_) for id_ in req.domain_ids]
-        found = await contacts.of_domains(self.app, call.actor, call.scope, ids)
+        found = await contact_fetch.of_domains(self.app, call.actor, call.scope, ids)
         return pb.BatchGetDomainContactsResponse(
             contacts=[
                 pb.DomainContacts(
