@@ -279,7 +279,9 @@ async def _edit(task: Task, handle: str, person: Person) -> bool:
         info = await registry.contact_info(handle)
         return False if info is not None and Person.of_epp(info.data) == person else None
 
-    return await object_intents.say(task.app.db, registry.name, task.domain["id"], "update_contact", handle, send, look)
+    return await object_intents.say(
+        task.app.db, registry.name, task.domain["id"], "update_contact", handle, send, look, undecided=bool
+    )
 
 
 async def _look(task: Task) -> Seen:

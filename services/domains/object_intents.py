@@ -31,11 +31,13 @@ async def say(
     about: str,
     send: Callable[[str], Awaitable[T]],
     look: Callable[[], Awaitable[T | None]],
+    undecided: Callable[[T], bool] | None = None,
 ) -> T:
     """Says a command about an object of a registry, unless `look` shows that an earlier try has brought it about.
 
     `send` is given the clTRID; `look` answers what `send` would have once the registry shows the effect, None before. Both
-    raise EppError, and so does this; RetryLater while somebody else's command about the object is out.
+    raise EppError, and so does this; RetryLater while somebody else's command about the object is out. `undecided` tells of
+    an answer that the registry has left pending: then the intent stays open until what it serves has ended.
     """
     earlier = await _open(db, registry, about)
     if earlier is not None:
@@ -44,7 +46,10 @@ async def say(
             raise jobs.RetryLater(cause=f"another command about {about} is out")
         shown = await look()
         lost = intents.NOT_CARRIED_OUT if ours else UNSEEN
-        await _settle(db, earlier["id"], lost if shown is None else intents.DONE, "seen by looking")
+        if shown is None:
+            await _settle(db, earlier["id"], lost, "the registry does not show it")
+        elif undecided is None or not undecided(shown):
+            await _settle(db, earlier["id"], intents.DONE, "seen by looking")
         if shown is not None:
             return shown
     intent_id = await _begin(db, registry, domain_id, command, about)
@@ -62,7 +67,8 @@ async def say(
             return shown
         await _settle(db, intent_id, intents.REFUSED, str(error))
         raise
-    await _settle(db, intent_id, intents.DONE)
+    if undecided is None or not undecided(answer):
+        await _settle(db, intent_id, intents.DONE)
     return answer
 
 

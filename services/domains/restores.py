@@ -115,6 +115,7 @@ async def _send(task: Task) -> bool:
         name,
         lambda cl_trid: _report(registry, name, report, cl_trid),
         lambda: _taken(registry, name),
+        undecided=bool,
     )
 
 
