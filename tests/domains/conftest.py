@@ -22,6 +22,7 @@ from services.domains.powerdns import PowerDns
 from services.domains.registries import Registries
 from services.domains.rpc import register
 from tests import sandbox
+from tests.domains import order_desk
 from tests.serving import Database, Refused, Serving, Stubs, confirmed, person, serving
 
 OURS = ("ns1.portico.example", "ns2.portico.example")
@@ -210,3 +211,9 @@ async def registrar(database: Database, parts: Parts, run_dir: Path) -> AsyncIte
             await asyncio.wait([worker])
         await client.close()
         await nameserver.close()
+
+
+@pytest.fixture(scope="session")
+async def desk(database: Database, run_dir: Path) -> AsyncIterator[order_desk.Desk]:
+    async with order_desk.running(database, run_dir) as running:
+        yield running
