@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from gateway.messages import (
     accounts,
     billing,
+    desk,
     domains,
     factors,
     general,
@@ -28,6 +29,7 @@ _AREAS = (
     domains,
     lifecycle,
     orders,
+    desk,
     management,
     zones,
     billing,

@@ -88,6 +88,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "A nyilvántartó szerint a birtokos ellenőrzésének állapota: {registrant} ({subject})",
         "The verification of the holder at the registry is now {registrant} ({subject})",
     ),
+    "domain.item_retried": (
+        "{actor} újra megkísérelte, amit a domainre megrendeltek: {subject}",
+        "{actor} had what was ordered of {subject} tried again",
+    ),
     "domain.lock_changed": (
         "{actor} módosította a regisztrátori zárat: {subject}",
         "{actor} changed the registrar lock of {subject}",

@@ -95,6 +95,14 @@ async def oldest_unsettled(q: Queryable, domain_id: UUID) -> Row | None:
     )
 
 
+async def unsettled(q: Queryable, domain_id: UUID) -> list[Row]:
+    """All of the domain's intents without an outcome, in the order in which they are said."""
+    return await q.fetch(
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' ORDER BY id",  # noqa: S608
+        domain_id,
+    )
+
+
 async def has_unsettled(q: Queryable, domain_id: UUID, command: str) -> bool:
     """Whether a command of this kind is under way for the domain, or waits."""
     query = "SELECT EXISTS (SELECT FROM registry_intents WHERE domain_id = $1 AND outcome = '' AND command = $2)"

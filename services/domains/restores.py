@@ -20,7 +20,7 @@ from services.domains.orders import Ordered, RegistryUnavailable
 from services.domains.transforms import Command, Refused, Seen, State, Task
 
 COMMAND = "restore"
-_REDEEMABLE, _RESTORING = "redemptionPeriod", "pendingRestore"
+_REDEEMABLE, RESTORING = "redemptionPeriod", "pendingRestore"
 _REPORT = (
     "The registrant asked for the name back.",
     (
@@ -93,11 +93,11 @@ async def _send(task: Task) -> bool:
     info = await registry.info(name)
     if info is None:
         raise Refused(transforms.REFUSED, "the registry does not know the name any more")
-    if _RESTORING not in info.rgp_statuses:
+    if RESTORING not in info.rgp_statuses:
         asked = await registry.restore_request(name, cl_trid=task.cl_trid)
         if asked.pending:
             return True
-        if asked.rgp_status != _RESTORING:
+        if asked.rgp_status != RESTORING:
             return False
     report = RestoreReport(
         before=f"Registrant: {info.registrant}; name servers: {' '.join(info.nameservers)}",
@@ -111,7 +111,7 @@ async def _send(task: Task) -> bool:
 
 
 def _carried_out(_task: Task, info: DomainInfo) -> bool:
-    gone = {"pendingDelete", _REDEEMABLE, _RESTORING}
+    gone = {"pendingDelete", _REDEEMABLE, RESTORING}
     return not gone & {*info.statuses, *info.rgp_statuses}
 
 

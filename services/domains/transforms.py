@@ -6,7 +6,7 @@ either end; everything between is here. The intent is committed before anything 
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -178,6 +178,26 @@ async def wake(q: Queryable, intent_id: UUID) -> None:
     await q.execute(
         "UPDATE jobs SET run_at = now() WHERE kind = $1 AND key = $2 AND state = 'ready'", KIND, str(intent_id)
     )
+
+
+async def hurry(q: Queryable, intent_ids: Sequence[UUID]) -> None:
+    """Whoever waits for these commands tries again at once, also those that were given up."""
+    await jobs.revive(q, KIND, [str(intent_id) for intent_id in intent_ids])
+    for intent_id in intent_ids:
+        await wake(q, intent_id)
+
+
+async def has_its_turn(q: Queryable, intent_id: UUID) -> bool:
+    """Whether it has a job; else it waits for earlier commands of its domain, and was never said."""
+    query = "SELECT EXISTS (SELECT FROM jobs WHERE kind = $1 AND key = $2)"
+    found: bool = await q.fetchval(query, KIND, str(intent_id))
+    return found
+
+
+async def drop(tx: Tx, intent: Row, why: str, forget: Sequence[str] = ()) -> None:
+    """A command that the registry shows as not carried out is not said any more. The domain's row is locked."""
+    await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, why, forget=forget)
+    await _schedule_next(tx, intent["domain_id"])
 
 
 async def retry_given_up(q: Queryable) -> None:
