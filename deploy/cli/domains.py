@@ -76,7 +76,10 @@ def fail(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """End what was ordered and paid of a name, and hangs; its price is credited. Refused once the registry has done it."""
+    """End what was ordered and paid of a name, and hangs; its price is credited. Refused once the registry has done it.
+
+    A transfer that the other registrar has not decided is cancelled at the registry first.
+    """
     operator = connect(context, as_json)
     confirm(f"Give up what was ordered of {name} at {operator.where} and credit it?", yes)
     stub = operator.stub(DomainsOperatorServiceStub, "domains")
@@ -86,7 +89,8 @@ def fail(
     if as_json:
         output.as_json(answer)
     else:
-        typer.echo(f"{name}: {_said(answer.action)} is given up and will be credited.")
+        way = "is being cancelled at the registry, then credited" if answer.cancelling else "is given up, and credited"
+        typer.echo(f"{name}: {_said(answer.action)} {way}.")
 
 
 def _action(action: Action | None) -> domains_pb2.OrderAction.ValueType:

@@ -87,7 +87,13 @@ class Operation(Node):
             started_at=DateTime(pb.started_at.ToJsonString()),
             finished_at=moment_of(pb, "finished_at"),
             steps=[
-                OperationStep(name=s.name, state=STATES[s.state], at=moment_of(s, "at"), detail=s.detail or None)
+                OperationStep(
+                    name=s.name,
+                    state=STATES[s.state],
+                    at=moment_of(s, "at"),
+                    # A reason for people, where it is one of ours.
+                    detail=messages.text(s.detail, acting.locale, default=s.detail) or None,
+                )
                 for s in pb.steps
             ],
             error=error,

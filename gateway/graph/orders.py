@@ -294,7 +294,8 @@ async def retry_transfer(acting: Acting, input_: RetryTransferInput) -> Transfer
 
 
 async def cancel_transfer(acting: Acting, input_: CancelTransferInput) -> TransferPayload:
-    """Gives up a transfer that waits for an auth code; its price is credited."""
+    """Takes a transfer back that waits for an auth code, or for the other registrar; its price is credited once it is. The
+    operation's step registry_cancel says when that came too late."""
     id_ = read_id(input_.domain_id, "input.domainId", "Domain").key
     acting.require(Permission.DOMAINS_ORDER, "Mutation.cancelTransfer", id_)
     request = orders_pb2.CancelTransferRequest(domain_id=id_)

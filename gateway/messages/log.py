@@ -166,6 +166,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "A törölt domain visszaállt: {subject}",
         "The deleted domain {subject} is back",
     ),
+    "domain.transfer_cancel_refused": (
+        "A domain áthozatalát már nem lehetett visszavonni: {subject}",
+        "The transfer of {subject} could not be cancelled any more",
+    ),
+    "domain.transfer_cancel_requested": (
+        "{actor} kérte a domain áthozatalának visszavonását: {subject}",
+        "{actor} asked for the transfer of {subject} to be cancelled",
+    ),
     "domain.transfer_code_refused": (
         "A nyilvántartó nem fogadta el az átviteli kódot: {subject}",
         "The registry did not accept the auth code of {subject}",

@@ -22,6 +22,7 @@ from services.domains import (
     renewals,
     restores,
     store,
+    transfer_ends,
     transfers,
     transforms,
 )
@@ -34,7 +35,7 @@ from services.domains.registration import OrderItemAtRegistry, OrderItemBusy, Or
 from services.domains.transforms import Command, Seen, State, Task
 
 GIVEN_UP: Mapping[str, str] = {
-    order_items.TRANSFER: "TRANSFER_GIVEN_UP",
+    order_items.TRANSFER: transfer_ends.GIVEN_UP,
     order_items.RENEW: "RENEWAL_GIVEN_UP",
     order_items.RESTORE: "RESTORE_GIVEN_UP",
 }
@@ -82,11 +83,14 @@ async def retry(app: App, item: Row, actor: Actor) -> None:
         await audit.record(tx, actor, "domain.item_retried", subject=subject, after={"action": item["action"]})
 
 
-async def fail(app: App, item: Row, actor: Actor, why: str, now: datetime) -> None:
-    """It ends, and billing credits it. OrderItemNotOpen, OrderItemBusy, OrderItemAtRegistry, RegistryUnavailable."""
+async def fail(app: App, item: Row, actor: Actor, why: str, now: datetime) -> bool:
+    """It ends, and billing credits it. False: a transfer that the registry has still to decide is cancelled there first.
+
+    OrderItemNotOpen, OrderItemBusy, OrderItemAtRegistry, RegistryUnavailable.
+    """
     if item["action"] == order_items.REGISTER:
         await registration.give_up(app, await _domain(app, item), actor, why, now)
-        return
+        return True
     waiting = await intents.unsettled(app.db, item["domain_id"])
     intent = next((one for one in waiting if one["operation_id"] == item["operation_id"]), None)
     if intent is None:
@@ -94,14 +98,22 @@ async def fail(app: App, item: Row, actor: Actor, why: str, now: datetime) -> No
         async with app.db.transaction() as tx:
             await store.lock(tx, item["domain_id"])
             await _end(tx, item, None, actor, why, now)
-        return
+        return True
     async with _in_hand(app.db, intent["id"], item["unicode_name"]) as job:
-        await _refuse_if_at_registry(app, item, intent, now)
+        seen = await _look(app, item, intent, now)
+        if item["action"] == order_items.TRANSFER and seen.state is State.PENDING:
+            async with app.db.transaction() as tx:
+                domain = await store.lock(tx, item["domain_id"])
+                present = await _present(tx, item, intent)
+                await transfer_ends.take_back(tx, domain, present, intent, actor, why=why)
+            return False
+        _refuse_if_at_registry(item, intent, seen)
         async with _finishing(app.db, job) as tx:
             await store.lock(tx, item["domain_id"])
             if job is None and await transforms.has_its_turn(tx, intent["id"]):
                 raise OrderItemBusy("its turn has just come", name=item["unicode_name"])
             await _end(tx, item, intent, actor, why, now)
+    return True
 
 
 async def _domain(app: App, item: Row) -> Row:
@@ -131,12 +143,14 @@ async def _finishing(db: Database, job: jobs.LeasedJob | None) -> AsyncIterator[
         yield tx
 
 
-async def _refuse_if_at_registry(app: App, item: Row, intent: Row, now: datetime) -> None:
-    """OrderItemAtRegistry, RegistryUnavailable."""
+async def _look(app: App, item: Row, intent: Row, now: datetime) -> Seen:
     try:
-        seen = await _COMMANDS[item["action"]].look(Task(app, intent, await _domain(app, item), now))
+        return await _COMMANDS[item["action"]].look(Task(app, intent, await _domain(app, item), now))
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise RegistryUnavailable(f"the registry does not answer: {error}") from error
+
+
+def _refuse_if_at_registry(item: Row, intent: Row, seen: Seen) -> None:
     answered = intent["detail"] == intents.ANSWERED and seen.state is State.NOT_DONE
     if seen.state is State.DONE or answered:
         raise OrderItemAtRegistry("the registry has carried it out: try it again", name=item["unicode_name"])
@@ -151,11 +165,17 @@ def _half_restored(seen: Seen) -> bool:
 
 async def _end(tx: Tx, item: Row, intent: Row | None, actor: Actor, why: str, now: datetime) -> None:
     """The domain's row is locked."""
-    present = await order_items.paid_of(tx, item["domain_id"], item["action"])
-    if present is None or present["id"] != item["id"] or (intent is None and present["code_wanted"] is None):
-        raise OrderItemNotOpen("it has ended, or goes on", name=item["unicode_name"], state="")
+    present = await _present(tx, item, intent)
     if intent is not None:
         command = _COMMANDS[item["action"]]
         await transforms.drop(tx, intent, f"given up: {why}", command.forget)
     reason = GIVEN_UP[item["action"]]
     await fulfilment.fail(tx, present, actor, reason, "given up by an operator", now, why={"why": why})
+
+
+async def _present(tx: Tx, item: Row, intent: Row | None) -> Row:
+    """The item as it is now, locked. OrderItemNotOpen once it has ended, or goes on with another command."""
+    present = await order_items.paid_of(tx, item["domain_id"], item["action"])
+    if present is None or present["id"] != item["id"] or (intent is None) != (present["code_wanted"] is not None):
+        raise OrderItemNotOpen("it has ended, or goes on", name=item["unicode_name"], state="")
+    return present

@@ -15,6 +15,7 @@ from services.domains import (
     restores,
     store,
     sync,
+    transfer_ends,
     transfers,
     transforms,
     zones,
@@ -97,6 +98,7 @@ COMMANDS: dict[str, transforms.Command] = {
     **auth_codes.COMMANDS,
     **dnssec.COMMANDS,
     **transfers.COMMANDS,
+    **transfer_ends.COMMANDS,
     **renewals.COMMANDS,
     **restores.COMMANDS,
 }

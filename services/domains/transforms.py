@@ -126,6 +126,8 @@ class Command:
     refuse: Callable[[Tx, Task, str], Awaitable[None]] = _nothing
     #: Whether the operation has succeeded with it; else `succeed` moves the operation on.
     ends_operation: bool = True
+    #: Whether its operation is another command's, which goes on when this one is refused: `refuse` shows that.
+    aside: bool = False
     forget: tuple[str, ...] = ()
     #: Reasons of its own for the registry's codes; else REGISTRY_REFUSED.
     reasons: Mapping[int, str] = field(default_factory=dict)
@@ -157,12 +159,23 @@ def shown_by_info(
 
 
 async def start(
-    tx: Tx, domain: Row, command: str, parameters: Mapping[str, Any], *, operation_id: UUID | None, actor: Actor
+    tx: Tx,
+    domain: Row,
+    command: str,
+    parameters: Mapping[str, Any],
+    *,
+    operation_id: UUID | None,
+    actor: Actor,
+    cancels: UUID | None = None,
 ) -> UUID:
-    """Asks for a command; answers the intent's id. It is said once those asked for before it have ended."""
+    """Asks for a command; answers the intent's id. It is said once those asked for before it have ended, or at once where it
+    takes one of them back."""
     await store.lock(tx, domain["id"])
-    intent_id = await intents.queue(tx, domain["id"], command, parameters, operation_id, actor.ref_json())
-    await _schedule_next(tx, domain["id"])
+    intent_id = await intents.queue(tx, domain["id"], command, parameters, operation_id, actor.ref_json(), cancels)
+    if cancels is None:
+        await _schedule_next(tx, domain["id"])
+    else:
+        await _schedule(tx, intent_id)
     return intent_id
 
 
@@ -170,7 +183,11 @@ async def _schedule_next(tx: Tx, domain_id: UUID) -> None:
     """The domain's oldest unsettled command gets its job, unless it has one. The domain's row is locked."""
     intent = await intents.oldest_unsettled(tx, domain_id)
     if intent is not None:
-        await jobs.add(tx, KIND, {"intent_id": str(intent["id"])}, key=str(intent["id"]))
+        await _schedule(tx, intent["id"])
+
+
+async def _schedule(tx: Tx, intent_id: UUID) -> None:
+    await jobs.add(tx, KIND, {"intent_id": str(intent_id)}, key=str(intent_id))
 
 
 async def wake(q: Queryable, intent_id: UUID) -> None:
@@ -197,6 +214,7 @@ async def has_its_turn(q: Queryable, intent_id: UUID) -> bool:
 async def drop(tx: Tx, intent: Row, why: str, forget: Sequence[str] = ()) -> None:
     """A command that the registry shows as not carried out is not said any more. The domain's row is locked."""
     await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, why, forget=forget)
+    await intents.settle_cancel(tx, intent["id"], why)
     await _schedule_next(tx, intent["domain_id"])
 
 
@@ -263,6 +281,8 @@ async def _say(job: jobs.LeasedJob, task: Task, command: Command) -> None:
             await _pending(job, task, command)
         if seen.state is State.DONE:
             await _succeed(job, task, command, seen.info)
+        elif seen.state is State.REFUSED:
+            await _refuse(job, task, command, seen.reason, seen.detail)
         else:
             await _refuse(job, task, command, command.reasons.get(error.code, REFUSED), str(error))
         return
@@ -340,8 +360,10 @@ async def _refuse(
     async with job.finishing(task.app.db) as tx:
         await _settled(tx, task, command, intents.REFUSED, detail)
         await command.refuse(tx, task, reason)
-        if task.operation_id is not None and reason in command.waits:
+        if task.operation_id is None or command.aside:
+            return
+        if reason in command.waits:
             await operations.step(tx, task.operation_id, command.step, WAITING, detail=command.waits[reason])
-        elif task.operation_id is not None:
+        else:
             told = {"name": task.domain["unicode_name"], "detail": detail, **(metadata or {})}
             await operations.finish(tx, task.operation_id, FAILED, reason=reason, metadata=told)

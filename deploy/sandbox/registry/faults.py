@@ -22,7 +22,8 @@ ACTIONS = {
 
 @dataclass
 class Fault:
-    """One wish. `command` is "create" or "domain:create"; `name` exact, a glob or None; `times` None = ever."""
+    """One wish. `command` is "create", "domain:create" or "transfer:cancel"; `name` exact, a glob or None; `times` None =
+    ever."""
 
     action: str
     command: str | None = None
@@ -35,9 +36,9 @@ class Fault:
         if self.action not in ACTIONS:
             raise ValueError(f"action must be one of {', '.join(ACTIONS)}")
 
-    def matches(self, kind: str, verb: str, names: list[str]) -> bool:
+    def matches(self, kind: str, verb: str, names: list[str], operation: str | None = None) -> bool:
         """Whether the command is meant."""
-        if self.command is not None and self.command not in (verb, f"{kind}:{verb}"):
+        if self.command is not None and self.command not in (verb, f"{kind}:{verb}", f"{verb}:{operation}"):
             return False
         return self.name is None or any(fnmatchcase(name, self.name.lower()) for name in names)
 
@@ -60,10 +61,10 @@ class Faults:
         """What is still to go wrong."""
         return [asdict(wish) for wish in self._wishes]
 
-    def take(self, kind: str, verb: str, names: list[str]) -> Fault | None:
+    def take(self, kind: str, verb: str, names: list[str], operation: str | None = None) -> Fault | None:
         """The fault for this command, counted down."""
         for wish in self._wishes:
-            if wish.matches(kind, verb, names):
+            if wish.matches(kind, verb, names, operation):
                 if wish.times is not None:
                     wish.times -= 1
                     if wish.times <= 0:

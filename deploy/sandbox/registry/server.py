@@ -166,7 +166,7 @@ class Session:
             await self._send(wire.response(Answer(2001, reason="clTRID has 3 to 64 characters"), None, sv_trid))
             return
         kind, names = _subject(verb, verb_element)
-        fault = self.server.faults.take(kind, verb, names)
+        fault = self.server.faults.take(kind, verb, names, verb_element.get("op"))
         entry = self.server.log.add(
             at=wire.stamp(self.server.engine.now),
             registrar=self.registrar,

@@ -87,8 +87,10 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
     @requires(PERMISSION)
     async def FailOrderItem(self, req: pb.FailOrderItemRequest, call: Call) -> pb.FailOrderItemResponse:
         item = await interventions.find(self.db, parse(req.name), _action(req.action))
-        await interventions.fail(self.app, item, _for(call.actor, item), req.reason, call.now)
-        return pb.FailOrderItemResponse(domain_id=str(item["domain_id"]), action=_action_to_pb(item))
+        ended = await interventions.fail(self.app, item, _for(call.actor, item), req.reason, call.now)
+        return pb.FailOrderItemResponse(
+            domain_id=str(item["domain_id"]), action=_action_to_pb(item), cancelling=not ended
+        )
 
     @requires(PERMISSION)
     async def ShowDomain(self, req: pb.ShowDomainRequest, _: Call) -> pb.ShowDomainResponse:

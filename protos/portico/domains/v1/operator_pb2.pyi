@@ -598,17 +598,21 @@ class FailOrderItemResponse(_message.Message):
 
     DOMAIN_ID_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
+    CANCELLING_FIELD_NUMBER: _builtins.int
     domain_id: _builtins.str
     action: _domains_pb2.OrderAction.ValueType
+    cancelling: _builtins.bool
+    """The registry is asked first to cancel the pending transfer; the item ends with that, or comes to pass."""
     def __init__(
         self,
         *,
         domain_id: _builtins.str = ...,
         action: _domains_pb2.OrderAction.ValueType = ...,
+        cancelling: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "domain_id", b"domain_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "cancelling", b"cancelling", "domain_id", b"domain_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -115,7 +115,8 @@ class DomainsOperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FailOrderItem(self, request, context):
-        """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out;
+        """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+        transfer is cancelled there first.
         FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
         REGISTRY_UNAVAILABLE.
         """

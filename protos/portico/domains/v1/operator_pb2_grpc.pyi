@@ -48,7 +48,8 @@ class DomainsOperatorServiceStub:
     RetryOrderItem: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RetryOrderItemRequest, _operator_pb2.RetryOrderItemResponse]
     """Has a paid order item that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS."""
     FailOrderItem: _grpc.UnaryUnaryMultiCallable[_operator_pb2.FailOrderItemRequest, _operator_pb2.FailOrderItemResponse]
-    """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out;
+    """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+    transfer is cancelled there first.
     FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
     REGISTRY_UNAVAILABLE.
     """
@@ -75,7 +76,8 @@ class DomainsOperatorServiceAsyncStub(DomainsOperatorServiceStub):
     RetryOrderItem: _aio.UnaryUnaryMultiCallable[_operator_pb2.RetryOrderItemRequest, _operator_pb2.RetryOrderItemResponse]  # type: ignore[assignment]
     """Has a paid order item that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS."""
     FailOrderItem: _aio.UnaryUnaryMultiCallable[_operator_pb2.FailOrderItemRequest, _operator_pb2.FailOrderItemResponse]  # type: ignore[assignment]
-    """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out;
+    """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+    transfer is cancelled there first.
     FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
     REGISTRY_UNAVAILABLE.
     """
@@ -135,7 +137,8 @@ class DomainsOperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.FailOrderItemRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.FailOrderItemResponse, _abc.Awaitable[_operator_pb2.FailOrderItemResponse]]:
-        """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out;
+        """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+        transfer is cancelled there first.
         FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
         REGISTRY_UNAVAILABLE.
         """
