@@ -14,7 +14,15 @@ from services.chassis.errors import DomainError
 from services.domains import order_items, orders, store, transforms
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
-from services.domains.epp import DomainInfo, EppRefused, EppUnavailable, EppUnknown, Registry, RestoreReport
+from services.domains.epp import (
+    DomainInfo,
+    EppRefused,
+    EppServerFailure,
+    EppUnavailable,
+    EppUnknown,
+    Registry,
+    RestoreReport,
+)
 from services.domains.order_items import Wanted
 from services.domains.orders import Ordered, RegistryUnavailable
 from services.domains.transforms import Command, Refused, Seen, State, Task
@@ -94,11 +102,20 @@ async def _send(task: Task) -> bool:
     if info is None:
         raise Refused(transforms.REFUSED, "the registry does not know the name any more")
     if RESTORING not in info.rgp_statuses:
-        asked = await registry.restore_request(name, cl_trid=task.cl_trid)
-        if asked.pending:
-            return True
-        if asked.rgp_status != RESTORING:
-            return False
+        try:
+            asked = await registry.restore_request(name, cl_trid=task.cl_trid)
+        except EppServerFailure:
+            raise
+        except EppRefused:
+            # Perhaps an earlier one of ours was carried out after we had looked: then its report is what is missing.
+            info = await registry.info(name)
+            if info is None or RESTORING not in info.rgp_statuses:
+                raise
+        else:
+            if asked.pending:
+                return True
+            if asked.rgp_status != RESTORING:
+                return False
     report = RestoreReport(
         before=f"Registrant: {info.registrant}; name servers: {' '.join(info.nameservers)}",
         after=f"Registrant: {info.registrant}; name servers: {' '.join(info.nameservers)}",

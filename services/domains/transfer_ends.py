@@ -28,7 +28,7 @@ TOO_LATE, NOT_TAKEN_BACK = "TRANSFER_CANCEL_TOO_LATE", "TRANSFER_CANCEL_REFUSED"
 APPROVED = {"clientApproved", "serverApproved"}
 _NOT_AUTHORIZED, _NOT_PENDING = 2201, 2301
 #: How far our clock and a registry's may be apart.
-_CLOCKS_APART = timedelta(hours=1)
+CLOCKS_APART = timedelta(hours=1)
 #: Seconds between looks for a transfer that the registry does not show.
 _ABSENT_SECONDS = 2.0
 
@@ -51,8 +51,20 @@ async def find(registry: Registry, name: str, since: datetime) -> Transfer | Non
         return None
     if transfer is None or transfer.requested_by != registry.registrar:
         return None
-    old = transfer.requested_at is not None and transfer.requested_at < since - _CLOCKS_APART
+    old = transfer.requested_at is not None and transfer.requested_at < since - CLOCKS_APART
     return None if old else transfer
+
+
+async def info_of(registry: Registry, name: str) -> DomainInfo | None:
+    """What the registry tells of a name, perhaps another registrar's; None also where it tells us nothing of those."""
+    try:
+        return await registry.info(name)
+    except EppServerFailure:
+        raise
+    except EppRefused as error:
+        if error.code != _NOT_AUTHORIZED:
+            raise
+        return None
 
 
 async def cancel(app: App, actor: Actor, scope: Scope, domain_id: UUID, now: datetime) -> tuple[Row, UUID]:
@@ -201,14 +213,7 @@ async def _seen_without_record(task: Task, transfer: Row) -> Seen:
     """Some registries keep no record of transfers that have ended."""
     if transfer["detail"] != intents.PENDING:
         return Seen(State.NOT_DONE)
-    info: DomainInfo | None = None
-    try:
-        info = await task.registry.info(task.domain["name"])
-    except EppServerFailure:
-        raise
-    except EppRefused as error:
-        if error.code != _NOT_AUTHORIZED:
-            raise
+    info = await info_of(task.registry, task.domain["name"])
     if info is not None and info.cl_id == task.registry.registrar:
         return await _too_late(task, "the name is ours")
     pending = info is not None and "pendingTransfer" in info.statuses

@@ -233,14 +233,8 @@ async def _look(task: Task) -> Seen:
     """A transfer is ours when we asked for it, and not long ago: what else is there of the name is not this command's."""
     registry, name = task.registry, task.domain["name"]
     transfer = await transfer_ends.find(registry, name, task.intent["created_at"])
-    if transfer is None and task.intent["detail"] == intents.PENDING:
-        # It took our request, and keeps no record of transfers that have ended.
-        info = await registry.info(name)
-        if info is not None and "pendingTransfer" in info.statuses:
-            return Seen(State.PENDING)
-        return _held(info, registry.registrar) or Seen(State.NOT_DONE, info)
     if transfer is None:
-        return Seen(State.NOT_DONE)
+        return await _look_at_name(task)
     if transfer.status in transfer_ends.APPROVED:
         info = await registry.info(name)
         return _held(info, registry.registrar) or Seen(State.PENDING, info)
@@ -248,6 +242,20 @@ async def _look(task: Task) -> Seen:
         return Seen(State.PENDING)
     reason = "TRANSFER_REJECTED" if transfer.status == "clientRejected" else transfer_ends.TAKEN_BACK
     return Seen(State.REFUSED, reason=reason, detail=f"the registry says {transfer.status}")
+
+
+async def _look_at_name(task: Task) -> Seen:
+    """Some registries keep no record of transfers that have ended: the name says whether it has come, and when."""
+    info = await transfer_ends.info_of(task.registry, task.domain["name"])
+    taken = task.intent["detail"] in {intents.PENDING, intents.ANSWERED}
+    if taken and info is not None and "pendingTransfer" in info.statuses:
+        return Seen(State.PENDING)
+    held = _held(info, task.registry.registrar)
+    if held is None or held.info is None:
+        return Seen(State.NOT_DONE)
+    since = task.intent["created_at"] - transfer_ends.CLOCKS_APART
+    lately = held.info.transferred_at is not None and held.info.transferred_at >= since
+    return held if taken or lately else Seen(State.NOT_DONE)
 
 
 def _held(info: DomainInfo | None, registrar: str) -> Seen | None:

@@ -172,11 +172,16 @@ class Desk:
         """The name's last ordered item, once it has ended."""
 
         async def has() -> bool:
-            await self.domains.db.execute("UPDATE jobs SET run_at = least(run_at, now()) WHERE state = 'ready'")
+            await self.hurry()
             return (await self.item(name))["state"] in {"DONE", "FAILED"}
 
         await until(has)
         return await self.item(name)
+
+    async def hurry(self) -> None:
+        """No job waits for its time."""
+        await self.domains.db.execute("UPDATE jobs SET run_at = least(run_at, now()) WHERE state = 'ready'")
+        await self.domains.db.execute("SELECT pg_notify('jobs', '')")
 
     async def waits(self, name: str, text: str) -> None:
         """Until the job about this name waits, and says so."""

@@ -10,6 +10,7 @@ ACTIONS = {
     "delay_after": "carry out, wait `seconds`, then answer",
     "cut_before": "close the connection, nothing carried out",
     "cut_after": "carry out, then close without an answer",
+    "cut_late": "close without an answer; carried out when the next such command for the name arrives, before that one",
     "result": "answer `code`, nothing carried out",
     "pending": "answer 1001; the effect waits for POST /pending/{name}/complete",
     "wrong_trid": "carry out, answer with another clTRID",
@@ -22,8 +23,8 @@ ACTIONS = {
 
 @dataclass
 class Fault:
-    """One wish. `command` is "create", "domain:create" or "transfer:cancel"; `name` exact, a glob or None; `times` None =
-    ever."""
+    """One wish. `command` is "create", "domain:create", "transfer:cancel" or "update:report"; `name` exact, a glob or None;
+    `times` None = ever."""
 
     action: str
     command: str | None = None
