@@ -127,7 +127,7 @@ class TransferCheck:
 
 def _blocked(pb: orders_pb2.TransferCheck, blocker: orders_pb2.TransferBlocker) -> dict[str, str]:
     values = {"name": pb.name, **pb.metadata}
-    if blocker.HasField("until"):
+    if blocker.HasField("until") and blocker.reason != pb.reason:
         values["until"] = f"{blocker.until.ToDatetime():%Y-%m-%d}"
     return values
 

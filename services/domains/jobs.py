@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
+from services.chassis import throttle
 from services.chassis.jobs import Handler, LeasedJob, Periodic
 from services.domains import (
     auth_codes,
@@ -74,6 +75,10 @@ async def give_up_waiting_transfers(app: App) -> None:
     await transfers.give_up_waiting(app, datetime.now(UTC))
 
 
+async def purge(app: App) -> None:
+    await throttle.purge(app.db, datetime.now(UTC))
+
+
 async def report_stuck(app: App) -> None:
     """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
     was given up is tried again."""
@@ -118,4 +123,5 @@ PERIODIC: dict[str, Periodic] = {
     "see the dates of domains": (60.0, see_dates),
     "order due renewals": (900.0, order_due_renewals),
     "give up waiting transfers": (3600.0, give_up_waiting_transfers),
+    "purge guesses": (3600.0, purge),
 }

@@ -19,7 +19,7 @@ from services.chassis.actor import Actor, Scope, system
 from services.chassis.db import Row, Tx
 from services.chassis.errors import Invalid, PermissionDenied
 from services.chassis.operations import FAILED, RUNNING
-from services.domains import contacts, intents, order_items, store, transfer_ends, transforms
+from services.domains import code_guesses, contacts, intents, order_items, store, transfer_ends, transforms
 from services.domains.app import App, operations
 from services.domains.changes import DomainNotFound
 from services.domains.epp import DomainInfo
@@ -167,16 +167,18 @@ async def _ask_registry(tx: Tx, item: Row, actor: Actor) -> None:
     await transforms.start(tx, domain, COMMAND, parameters, operation_id=item["operation_id"], actor=actor)
 
 
-async def retry(app: App, actor: Actor, scope: Scope, domain_id: UUID, code: str) -> tuple[Row, UUID]:
+async def retry(app: App, actor: Actor, scope: Scope, domain_id: UUID, code: str, now: datetime) -> tuple[Row, UUID]:
     """Another code for a transfer that waits for one; answers the domain and its operation.
 
-    DomainNotFound, TransferNotWaiting, AuthCodeInvalid.
+    DomainNotFound, TransferNotWaiting, AuthCodeInvalid, AuthCodeThrottled.
     """
     async with app.db.transaction() as tx:
         domain, item = await _waiting(tx, actor, scope, domain_id)
         code = code.strip()
         if (problem := wrong_code(code, await store.tld(tx, domain["tld"]))) is not None:
             raise problem
+        # Each of a name's codes is asked for only once the one before it is refused, and counted.
+        await code_guesses.refuse_exhausted(tx, actor.account_id, domain["name"], domain["unicode_name"], now)
         await tx.execute(
             "UPDATE order_items SET auth_code = $2, code_wanted = NULL WHERE id = $1",
             item["id"],
@@ -292,6 +294,7 @@ async def _succeed(tx: Tx, task: Task, info: DomainInfo | None) -> None:
     )
     await outbox.add(tx, event, account_id=item["account_id"], aggregate=task.domain["id"])
     await transfer_ends.came(tx, task.intent, item)
+    await code_guesses.settle_names(tx, item["account_id"], [item["name"]], [])
     await order_items.done(tx, item, task.now)
 
 
@@ -305,6 +308,7 @@ async def _refuse(tx: Tx, task: Task, reason: str) -> None:
         await transfer_ends.refused(tx, task, item, reason)
         return
     await tx.execute("UPDATE order_items SET auth_code = NULL, code_wanted = $2 WHERE id = $1", item["id"], task.now)
+    await code_guesses.count_wrong(tx, item["account_id"], item["name"], task.now)
     subject = ("Domain", task.domain["id"], task.domain["unicode_name"])
     await audit.record(tx, task.actor, "domain.transfer_code_refused", subject=subject)
 

@@ -27,7 +27,9 @@ class OrdersRpc(orders_pb2_grpc.OrdersServiceServicer):
     @requires("domains.order")
     async def RetryTransfer(self, req: pb.RetryTransferRequest, call: Call) -> pb.TransferResponse:
         domain_id = UUID(req.domain_id)
-        domain, operation_id = await transfers.retry(self.app, call.actor, call.scope, domain_id, req.auth_code)
+        domain, operation_id = await transfers.retry(
+            self.app, call.actor, call.scope, domain_id, req.auth_code, call.now
+        )
         return await self._transfer(call, domain, operation_id)
 
     @requires("domains.order")

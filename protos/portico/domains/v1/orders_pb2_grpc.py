@@ -78,7 +78,7 @@ class OrdersServiceServicer:
 
     def RetryTransfer(self, request, context):
         """Another code for a transfer that waits for one. domains.order
-        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,7 @@ class OrdersServiceStub:
     """
     RetryTransfer: _grpc.UnaryUnaryMultiCallable[_orders_pb2.RetryTransferRequest, _orders_pb2.TransferResponse]
     """Another code for a transfer that waits for one. domains.order
-    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
     """
     CancelTransfer: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelTransferRequest, _orders_pb2.TransferResponse]
     """Takes a paid transfer back that waits for a code, at once, or for the other registrar: then the registry is asked, and
@@ -66,7 +66,7 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """
     RetryTransfer: _aio.UnaryUnaryMultiCallable[_orders_pb2.RetryTransferRequest, _orders_pb2.TransferResponse]  # type: ignore[assignment]
     """Another code for a transfer that waits for one. domains.order
-    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
     """
     CancelTransfer: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelTransferRequest, _orders_pb2.TransferResponse]  # type: ignore[assignment]
     """Takes a paid transfer back that waits for a code, at once, or for the other registrar: then the registry is asked, and
@@ -100,7 +100,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.TransferResponse, _abc.Awaitable[_orders_pb2.TransferResponse]]:
         """Another code for a transfer that waits for one. domains.order
-        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
         """
 
     @_abc_1.abstractmethod
