@@ -33,7 +33,9 @@ class Sandbox:
     control_port: int
     ca_file: Path
 
-    def client(self, timeout: float = 20.0, tlds: Sequence[str] = TLDS, registrar: str = "portico") -> Registry:
+    def client(
+        self, timeout: float = 20.0, *, tlds: Sequence[str] = TLDS, name: str = "sandbox", registrar: str = "portico"
+    ) -> Registry:
         """Ours, as the services use it; or another registrar's."""
         return Registry(
             "127.0.0.1",
@@ -42,7 +44,7 @@ class Sandbox:
             password=PASSWORDS[registrar],
             ca_file=self.ca_file,
             timeout=timeout,
-            name="sandbox",
+            name=name,
             tlds=tlds,
         )
 

@@ -78,24 +78,35 @@ def show(context: typer.Context, tld: Tld) -> None:
     output.print_json(MessageToDict(found.rules, preserving_proto_field_name=True))
 
 
+Rules = Annotated[str, typer.Argument(help='JSON of the rules, {"redemption_days": 30}, or @FILE.')]
+
+
+@tlds.command()
+def add(context: typer.Context, tld: Tld, rules: Rules = "{}", yes: Yes = False, as_json: Json = False) -> None:
+    """Add a top-level domain: with these rules, else the usual ones. It is sold once a rule says so and it has prices."""
+    _save(context, pb.SetTldRulesRequest(tld=tld, rules=_read(rules), create=True), "Add", yes, as_json)
+
+
 @tlds.command("set")
-def set_(
-    context: typer.Context,
-    tld: Tld,
-    rules: Annotated[str, typer.Argument(help='JSON of the rules to change, {"redemption_days": 30}, or @FILE.')],
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
+def set_(context: typer.Context, tld: Tld, rules: Rules, yes: Yes = False, as_json: Json = False) -> None:
     """Change rules of a top-level domain; what is not named stays."""
+    wanted = _read(rules)
+    changed = f"Change {', '.join(field.name for field, _ in wanted.ListFields())} of"
+    _save(context, pb.SetTldRulesRequest(tld=tld, rules=wanted), changed, yes, as_json)
+
+
+def _read(rules: str) -> pb.TldRules:
     try:
         text = Path(rules[1:]).read_text() if rules.startswith("@") else rules
-        wanted = ParseDict(json.loads(text), pb.TldRules())
+        return ParseDict(json.loads(text), pb.TldRules())
     except (OSError, ValueError, ParseError) as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _save(context: typer.Context, request: pb.SetTldRulesRequest, doing: str, yes: bool, as_json: bool) -> None:
     operator = connect(context, as_json)
-    confirm(f"Change {', '.join(field.name for field, _ in wanted.ListFields())} of .{tld} at {operator.where}?", yes)
-    stub = operator.stub(DomainsOperatorServiceStub, "domains")
-    answer = operator.call(stub.SetTldRules, pb.SetTldRulesRequest(tld=tld.removeprefix("."), rules=wanted))
+    confirm(f"{doing} .{request.tld.removeprefix('.')} at {operator.where}?", yes)
+    answer = operator.call(operator.stub(DomainsOperatorServiceStub, "domains").SetTldRules, request)
     if as_json:
         output.as_json(answer)
     else:

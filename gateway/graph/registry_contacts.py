@@ -30,6 +30,9 @@ VERIFICATIONS = enum_map(management_pb2.ContactVerification, ContactVerification
 class RegistryContact:
     id: strawberry.ID
     handle: str = strawberry.field(description="The id at the registry.")
+    registry: str = strawberry.field(
+        description="The registry that keeps it. For a domain of another registry a contact that says the same is made there."
+    )
     name: str | None
     org: str | None
     street: list[str] | None
@@ -49,6 +52,7 @@ class RegistryContact:
         return RegistryContact(
             id=strawberry.ID(global_id("RegistryContact", pb.id)),
             handle=pb.handle,
+            registry=pb.registry,
             name=pb.data.name or None,
             org=pb.data.org or None,
             street=list(pb.data.street),

@@ -22,6 +22,7 @@ EN: dict[str, str] = {
     "CONTACT_ON_OTHER_DOMAINS": "This contact is on domains too that your right does not cover. Give the data as a new contact.",
     "REGISTRANT_CHANGE_BY_TRADE": "The registry of .{tld} takes another holder by trade only; open a ticket and we will help.",
     "REGISTRANT_CHANGE_REFUSED": "The registry of .{tld} does not take another holder.",
+    "LOCAL_PRESENCE_REQUIRED": "A holder under .{tld} must be of one of these countries: {countries}; {country} is not.",
     "TEXT_TOO_LONG": "{name} is too long; the most is {most}.",
 }
 
@@ -50,5 +51,7 @@ HU: dict[str, str] = {
     "REGISTRANT_CHANGE_BY_TRADE": "A .{tld} nyilvántartója új birtokost csak külön átruházási eljárásban fogad el; nyisson "
     "hibajegyet, és segítünk.",
     "REGISTRANT_CHANGE_REFUSED": "A .{tld} nyilvántartója nem fogad el új birtokost.",
+    "LOCAL_PRESENCE_REQUIRED": "A .{tld} alatti név birtokosa csak ezekből az országokból lehet: {countries}; "
+    "{country} nincs köztük.",
     "TEXT_TOO_LONG": "Túl hosszú: {name}; legfeljebb {most} lehet.",
 }

@@ -46,6 +46,12 @@ class EmailInvalid(Invalid):
     reason = "EMAIL_INVALID"
 
 
+class LocalPresenceRequired(DomainError):
+    """The top-level domain's holders are of certain countries only."""
+
+    reason = "LOCAL_PRESENCE_REQUIRED"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """`country` ISO 3166-1 alpha-2, `phone` as +36.525550101 or empty."""
@@ -96,6 +102,30 @@ class Person:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "street": list(self.street)}
+
+
+def of_account(told: Row) -> Person:
+    """The account itself, as a row of `registrants` has it."""
+    return Person(
+        name=told["name"],
+        org=told["name"] if told["company"] else "",
+        street=(told["street"],) if told["street"] else (),
+        city=told["city"],
+        province="",
+        postal_code=told["postal_code"],
+        country=told["country"],
+        phone=formats.phone(told["phone"]) or "",
+        email=told["email"],
+    )
+
+
+def local_presence(tld: Row, country: str, field: str, **about: str) -> LocalPresenceRequired | None:
+    """What is wrong with a holder of this country under a top-level domain."""
+    if not tld["local_presence"] or country in tld["local_presence"]:
+        return None
+    countries = ", ".join(tld["local_presence"])
+    detail = f"holders under .{tld['tld']} are of {countries}"
+    return LocalPresenceRequired(detail, field=field, tld=tld["tld"], country=country, countries=countries, **about)
 
 
 def read(given: Person, field: str) -> tuple[Person, list[DomainError]]:

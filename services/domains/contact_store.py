@@ -11,8 +11,8 @@ from services.chassis.pages import Page
 from services.domains.contact_data import Person
 
 ROLES = ("registrant", "admin", "tech", "billing")
-_CONTACT = """c.id, c.account_id, c.handle, c.created, c.name, c.org, c.street, c.city, c.province, c.postal_code, c.country,
-              c.phone, c.email, c.verification, c.verified_at, c.verified_until, c.created_at"""
+_CONTACT = """c.id, c.account_id, c.registry, c.handle, c.created, c.name, c.org, c.street, c.city, c.province,
+              c.postal_code, c.country, c.phone, c.email, c.verification, c.verified_at, c.verified_until, c.created_at"""
 # Whoever may see some domains only sees the contacts of these.
 _OWNED = """c.account_id = $1 AND ($2::uuid[] IS NULL OR EXISTS (
                 SELECT FROM domain_contacts d WHERE d.contact_id = c.id AND d.domain_id = ANY($2)))"""
@@ -92,16 +92,18 @@ async def elsewhere(q: Queryable, contact_id: UUID, resources: Sequence[UUID]) -
     return found
 
 
-async def same(q: Queryable, account_id: UUID, person: Person, handles: str) -> UUID | None:
-    """A contact of the account that says exactly this, with a handle of this pattern."""
+async def same(q: Queryable, account_id: UUID, registry: str, person: Person, handles: str) -> UUID | None:
+    """A contact of the account at this registry that says exactly this, with a handle of this pattern."""
     found: UUID | None = await q.fetchval(
         """SELECT id FROM registry_contacts
-           WHERE account_id = $1 AND handle ~ $11 AND (name, org, street, city, province, postal_code, country, phone, email)
+           WHERE account_id = $1 AND handle ~ $11 AND registry = $12
+             AND (name, org, street, city, province, postal_code, country, phone, email)
                  = ($2, $3, $4::text[], $5, $6, $7, $8, $9, $10)
            ORDER BY id LIMIT 1""",
         account_id,
         *_values(person),
         handles,
+        registry,
     )
     return found
 
@@ -120,22 +122,26 @@ def _values(person: Person) -> list[object]:
     ]
 
 
-async def insert(tx: Tx, contact_id: UUID, account_id: UUID, handle: str, person: Person, now: datetime) -> None:
+async def insert(
+    tx: Tx, contact_id: UUID, account_id: UUID, registry: str, handle: str, person: Person, now: datetime
+) -> None:
     """A contact that the registry does not have yet."""
     await tx.execute(
         """INSERT INTO registry_contacts (id, account_id, handle, name, org, street, city, province, postal_code, country,
-                                          phone, email, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)""",
+                                          phone, email, created_at, updated_at, registry)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)""",
         contact_id,
         account_id,
         handle,
         *_values(person),
         now,
+        registry,
     )
 
 
-async def mark_created(tx: Tx, contact_id: UUID, handle: str) -> None:
-    await tx.execute("UPDATE registry_contacts SET created = true, handle = $2 WHERE id = $1", contact_id, handle)
+async def mark_created(q: Queryable, contact_id: UUID, handle: str) -> None:
+    """The registry has it, under this handle."""
+    await q.execute("UPDATE registry_contacts SET created = true, handle = $2 WHERE id = $1", contact_id, handle)
 
 
 async def keep_data(tx: Tx, contact_id: UUID, person: Person, now: datetime) -> None:
@@ -149,13 +155,13 @@ async def keep_data(tx: Tx, contact_id: UUID, person: Person, now: datetime) -> 
     )
 
 
-async def keep_fetched(tx: Tx, account_id: UUID, handle: str, person: Person, now: datetime) -> UUID:
+async def keep_fetched(tx: Tx, account_id: UUID, registry: str, handle: str, person: Person, now: datetime) -> UUID:
     """What the registry told of a contact; its id with us."""
     contact_id: UUID = await tx.fetchval(
         """INSERT INTO registry_contacts (account_id, handle, created, name, org, street, city, province, postal_code,
-                                          country, phone, email, created_at, updated_at)
-           VALUES ($1, $2, true, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
-           ON CONFLICT (account_id, handle) DO UPDATE
+                                          country, phone, email, created_at, updated_at, registry)
+           VALUES ($1, $2, true, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)
+           ON CONFLICT (account_id, registry, handle) DO UPDATE
            SET (created, name, org, street, city, province, postal_code, country, phone, email, updated_at)
              = (true, excluded.name, excluded.org, excluded.street, excluded.city, excluded.province, excluded.postal_code,
                 excluded.country, excluded.phone, excluded.email, excluded.updated_at)
@@ -164,30 +170,46 @@ async def keep_fetched(tx: Tx, account_id: UUID, handle: str, person: Person, no
         handle,
         *_values(person),
         now,
+        registry,
     )
     return contact_id
 
 
-async def keep_unreadable(tx: Tx, account_id: UUID, handle: str, now: datetime) -> UUID:
+async def keep_unreadable(tx: Tx, account_id: UUID, registry: str, handle: str, now: datetime) -> UUID:
     """A contact that the registry names, but tells us nothing of; what we know of it stays."""
     contact_id: UUID = await tx.fetchval(
-        """INSERT INTO registry_contacts (account_id, handle, created, name, street, city, country, email, created_at, updated_at)
-           VALUES ($1, $2, true, '', '{}', '', '', '', $3, $3)
-           ON CONFLICT (account_id, handle) DO UPDATE SET created = true RETURNING id""",
+        """INSERT INTO registry_contacts (account_id, handle, created, name, street, city, country, email, created_at, updated_at,
+                                          registry)
+           VALUES ($1, $2, true, '', '{}', '', '', '', $3, $3, $4)
+           ON CONFLICT (account_id, registry, handle) DO UPDATE SET created = true RETURNING id""",
         account_id,
         handle,
         now,
+        registry,
     )
     return contact_id
 
 
 async def holder_rules(q: Queryable, contact_id: UUID) -> list[Row]:
-    """(tld, rule) of the TLDs under which the contact holds domains, and which do not simply let a holder be changed."""
+    """(tld, registrant_change, local_presence) of the TLDs under which the contact holds domains."""
     return await q.fetch(
-        """SELECT DISTINCT t.tld, t.registrant_change AS rule FROM domain_contacts c
+        """SELECT DISTINCT t.tld, t.registrant_change, t.local_presence FROM domain_contacts c
            JOIN domains d ON d.id = c.domain_id JOIN tlds t ON t.tld = d.tld
-           WHERE c.contact_id = $1 AND c.role = 'registrant' AND t.registrant_change <> 'UPDATE' ORDER BY t.tld""",
+           WHERE c.contact_id = $1 AND c.role = 'registrant' AND d.state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED')
+           ORDER BY t.tld""",
         contact_id,
+    )
+
+
+async def note_new_holder(tx: Tx, domain_ids: Sequence[UUID], contact_ids: Sequence[UUID], now: datetime) -> None:
+    """Somebody else holds these domains, and those that these contacts are the registrant of."""
+    await tx.execute(
+        """UPDATE domains SET registrant_changed_at = $3
+           WHERE id = ANY($1) OR id IN (
+               SELECT domain_id FROM domain_contacts WHERE role = 'registrant' AND contact_id = ANY($2))""",
+        list(domain_ids),
+        list(contact_ids),
+        now,
     )
 
 

@@ -18,7 +18,7 @@ from services.chassis import audit, jobs
 from services.chassis.actor import Actor, Scope, system
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.errors import DomainError, Invalid
-from services.domains import changes, contact_data, contact_store, intents, store, transforms
+from services.domains import changes, contact_data, contact_store, intents, object_intents, store, transforms
 from services.domains.app import App
 from services.domains.changes import Asked
 from services.domains.contact_data import Person
@@ -31,6 +31,7 @@ from services.domains.epp import (
     EppUnknown,
     Registry,
 )
+from services.domains.orders import RegistryUnavailable
 from services.domains.transforms import Command, Seen, State, Task
 
 COMMAND = "contacts"
@@ -38,7 +39,7 @@ OPERATION = "DOMAIN_CONTACTS"
 FETCH = "fetch_contacts"
 ROLES = contact_store.ROLES
 OUR_HANDLES = "^PT[A-Z2-7]{14}$"
-_NOT_AUTHORIZED, _OBJECT_EXISTS = 2201, 2302
+_NOT_AUTHORIZED = 2201
 _AT_ONCE = 100
 
 
@@ -89,10 +90,12 @@ async def update(
     await _fetch_unknown(app, actor, scope, [domain_id])
     async with app.db.transaction() as tx:
         domain = await changes.lock(tx, actor, scope, domain_id)
+        if not app.registries.runs(domain["tld"]):
+            raise RegistryUnavailable("no registry is set for it", name=domain["unicode_name"])
         present = {row["role"]: row for row in await contact_store.of_domains(tx, actor.account_id, None, [domain_id])}
         if "registrant" not in present:
             raise ContactsNotRead("its contacts are being read", field="domain_id", name=domain["unicode_name"])
-        asked = _Asked(tx, actor, scope, domain, now)
+        asked = _Asked(tx, actor, scope, domain, app.registries.of(domain["name"]).name, now)
         for role, choice in choices.items():
             await asked.take(role, choice)
         await asked.check_registrant(present["registrant"])
@@ -106,6 +109,7 @@ async def update(
         parameters = {
             "roles": {role: str(contact_id) for role, contact_id in sorted(asked.roles.items())},
             "edits": {str(contact_id): person.to_json() for contact_id, person in asked.edits.items()},
+            "new_holder": asked.new_holder,
         }
         operation_id = await changes.ask(
             tx, domain, COMMAND, parameters, kind=OPERATION, steps=["registry_update"], actor=actor, now=now
@@ -116,8 +120,11 @@ async def update(
 class _Asked:
     """The choices of one request, as they are read."""
 
-    def __init__(self, tx: Tx, actor: Actor, scope: Scope, domain: Row, now: datetime) -> None:
+    def __init__(self, tx: Tx, actor: Actor, scope: Scope, domain: Row, registry: str, now: datetime) -> None:
         self._tx, self._actor, self._scope, self._domain, self._now = tx, actor, scope, domain, now
+        self._registry = registry
+        #: Whether the domain gets another registrant, by name.
+        self.new_holder = False
         self.roles: dict[str, UUID] = {}
         self.edits: dict[UUID, Person] = {}
         self.problems: list[DomainError] = []
@@ -134,14 +141,17 @@ class _Asked:
         if choice.contact_id is not None:
             await self._existing(role, choice.contact_id, person)
         elif person is not None:
-            found = self._new.get(person) or await contact_store.same(
-                self._tx, self._domain["account_id"], person, OUR_HANDLES
-            )
-            if found is None:
-                found = self._new[person] = uuid4()
-            self.roles[role], self._people[found] = found, person
+            await self._person(role, person)
         else:
             self.problems.append(contact_data.FieldRequired("an id or data", field=role, name=role))
+
+    async def _person(self, role: str, person: Person) -> None:
+        found = self._new.get(person) or await contact_store.same(
+            self._tx, self._domain["account_id"], self._registry, person, OUR_HANDLES
+        )
+        if found is None:
+            found = self._new[person] = uuid4()
+        self.roles[role], self._people[found] = found, person
 
     async def _existing(self, role: str, contact_id: UUID, person: Person | None) -> None:
         account = self._domain["account_id"]
@@ -151,6 +161,13 @@ class _Asked:
             self.problems.append(RegistryContactNotFound("no such contact of the account", field=field))
             return
         old = Person.of_json(row)
+        if row["registry"] != self._registry:
+            # Registries share no contacts: this one gets one that says the same.
+            same, wrong = contact_data.read(person or old, role)
+            self.problems += wrong
+            if not wrong:
+                await self._person(role, same)
+            return
         self.roles[role], self._people[contact_id] = contact_id, person or old
         if person is None or person == old:
             return
@@ -164,29 +181,35 @@ class _Asked:
             self.problems.append(ContactOnOtherDomains(detail, field=f"{role}.data"))
         elif self.edits.setdefault(contact_id, person) != person:
             self.problems.append(Invalid("two roles give one contact different data", field=f"{role}.data"))
-        elif (person.name, person.org) != (old.name, old.org):
-            # The same one's new address is not another holder, but this is, of every domain that it holds.
-            for row in await contact_store.holder_rules(self._tx, contact_id):
-                self._rule(row["rule"], row["tld"], f"{role}.data")
+        else:
+            # What it says is said of every domain that it holds.
+            for tld in await contact_store.holder_rules(self._tx, contact_id):
+                self._holder(tld, old, person, f"{role}.data")
 
     async def check_registrant(self, old: Row) -> None:
-        """Another holder is the registry's rule to allow."""
+        """Another holder is the registry's rule to allow, and where it may live."""
         new = self.roles.get("registrant", old["id"])
-        if new == old["id"] or (self._people[new].name, self._people[new].org) == (old["name"], old["org"]):
-            return
-        tld = self._domain["tld"]
-        self._rule((await store.tld(self._tx, tld))["registrant_change"], tld, "registrant")
+        if new != old["id"]:
+            tld = await store.tld(self._tx, self._domain["tld"])
+            self.new_holder = self._holder(tld, Person.of_json(old), self._people[new], "registrant")
 
-    def _rule(self, rule: str, tld: str, field: str) -> None:
-        if rule == "TRADE":
-            self.problems.append(RegistrantChangeByTrade("by trade only", field=field, tld=tld))
-        elif rule == "REFUSED":
-            self.problems.append(RegistrantChangeRefused("never", field=field, tld=tld))
+    def _holder(self, tld: Row, old: Person, new: Person, field: str) -> bool:
+        """Notes what the top-level domain has against it; answers whether it is somebody else."""
+        if new.country != old.country and (wrong := contact_data.local_presence(tld, new.country, field)) is not None:
+            self.problems.append(wrong)
+        if (new.name, new.org) == (old.name, old.org):
+            return False  # the same one's new address
+        if tld["registrant_change"] == "TRADE":
+            self.problems.append(RegistrantChangeByTrade("by trade only", field=field, tld=tld["tld"]))
+        elif tld["registrant_change"] == "REFUSED":
+            self.problems.append(RegistrantChangeRefused("never", field=field, tld=tld["tld"]))
+        return True
 
     async def insert_new(self) -> None:
         for person, contact_id in self._new.items():
             account = self._domain["account_id"]
-            await contact_store.insert(self._tx, contact_id, account, _handle(contact_id), person, self._now)
+            handle = _handle(contact_id)
+            await contact_store.insert(self._tx, contact_id, account, self._registry, handle, person, self._now)
 
 
 def _handle(contact_id: UUID) -> str:
@@ -200,11 +223,12 @@ def _handle(contact_id: UUID) -> str:
 async def _send(task: Task) -> bool:
     registry = task.registry
     rows = await contact_store.get_many(task.app.db, list(_roles(task).values()))
-    for number, row in enumerate(row for row in rows.values() if not row["created"]):
-        await _create(task, row, f"{task.cl_trid}-c{number}")
-    for number, (contact_id, person) in enumerate(_edits(task).items()):
-        row = (await contact_store.get_many(task.app.db, [contact_id]))[contact_id]
-        await registry.update_contact(person.to_epp(row["handle"]), cl_trid=f"{task.cl_trid}-u{number}")
+    for row in rows.values():
+        if not row["created"]:
+            await _create(task.app, registry, task.domain["id"], row)
+    edits = _edits(task)
+    for row in (await contact_store.get_many(task.app.db, list(edits))).values():
+        await _edit(task, row["handle"], edits[row["id"]])
     info, wanted = await registry.info(task.domain["name"]), await _handles(task)
     if info is None:
         return False
@@ -224,17 +248,37 @@ async def _send(task: Task) -> bool:
     return done.pending
 
 
-async def _create(task: Task, row: Row, cl_trid: str) -> None:
+async def _create(app: App, registry: Registry, domain_id: UUID, row: Row) -> str:
+    """Its handle at the registry, which may be another than we chose."""
     contact = Person.of_json(row).to_epp(row["handle"], secrets.token_urlsafe(12))
-    handle = row["handle"]
-    try:
-        handle = await task.registry.create_contact(contact, cl_trid=cl_trid)
-    except EppRefused as error:
-        # Nobody else would have chosen that handle: it is our own earlier try.
-        if error.code != _OBJECT_EXISTS:
-            raise
-    async with task.app.db.transaction() as tx:
-        await contact_store.mark_created(tx, row["id"], handle)
+
+    async def send(cl_trid: str) -> str:
+        handle = await registry.create_contact(contact, cl_trid=cl_trid)
+        await contact_store.mark_created(app.db, row["id"], handle)
+        return handle
+
+    async def look() -> str | None:
+        # Nobody else would have chosen that handle.
+        if await registry.contact_info(contact.id) is None:
+            return None
+        await contact_store.mark_created(app.db, row["id"], contact.id)
+        return contact.id
+
+    return await object_intents.say(app.db, registry.name, domain_id, "create_contact", contact.id, send, look)
+
+
+async def _edit(task: Task, handle: str, person: Person) -> None:
+    registry, contact = task.registry, person.to_epp(handle)
+
+    async def send(cl_trid: str) -> bool:
+        await registry.update_contact(contact, cl_trid=cl_trid)
+        return True
+
+    async def look() -> bool | None:
+        info = await registry.contact_info(handle)
+        return True if info is not None and Person.of_epp(info.data) == person else None
+
+    await object_intents.say(task.app.db, registry.name, task.domain["id"], "update_contact", handle, send, look)
 
 
 async def _look(task: Task) -> Seen:
@@ -262,8 +306,16 @@ async def _look(task: Task) -> Seen:
 async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
     domain, edits = task.domain, _edits(task)
     before = await _named(tx, domain)
-    for contact_id, person in edits.items():
-        await contact_store.keep_data(tx, contact_id, person, task.now)
+    renamed = []
+    for row in (await contact_store.get_many(tx, list(edits))).values():
+        person = edits[row["id"]]
+        if (person.name, person.org) != (row["name"], row["org"]):
+            renamed.append(row["id"])
+        await contact_store.keep_data(tx, row["id"], person, task.now)
+    # Before the roles change: whoever has been renamed is the holder of what it held.
+    new_holder = [domain["id"]] if task.parameters.get("new_holder") else []
+    if new_holder or renamed:
+        await contact_store.note_new_holder(tx, new_holder, renamed, task.now)
     await contact_store.set_roles(tx, domain, _roles(task))
     after: dict[str, object] = dict(await _named(tx, domain))
     if edits:
@@ -297,6 +349,24 @@ async def _handles(task: Task) -> dict[str, str]:
 
 # What a contact shall say is kept with the contact, not with the command.
 COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, forget=("edits",))}
+
+
+async def holder(app: App, registry: Registry, domain: Row, now: datetime) -> str:
+    """The handle of the account's own contact at a registry: it says what identity told of the account last, and is made
+    where it is missing. EppError; RetryLater."""
+    account: UUID = domain["account_id"]
+    async with app.db.transaction() as tx:
+        told = await store.lock_registrant(tx, account)
+        if told is None:
+            raise jobs.RetryLater(cause="identity has not told of the account yet")
+        person = contact_data.of_account(told)
+        contact_id = await contact_store.same(tx, account, registry.name, person, OUR_HANDLES)
+        if contact_id is None:
+            contact_id = uuid4()
+            await contact_store.insert(tx, contact_id, account, registry.name, _handle(contact_id), person, now)
+        row = (await contact_store.get_many(tx, [contact_id]))[contact_id]
+    handle: str = row["handle"]
+    return handle if row["created"] else await _create(app, registry, domain["id"], row)
 
 
 # -- reading
@@ -349,10 +419,10 @@ async def fetch(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         account, known = domain["account_id"], {}
         for handle, contact in told.items():
             if contact is None:
-                known[handle] = await contact_store.keep_unreadable(tx, account, handle, now)
+                known[handle] = await contact_store.keep_unreadable(tx, account, registry.name, handle, now)
             else:
                 person = Person.of_epp(contact.data)
-                known[handle] = await contact_store.keep_fetched(tx, account, handle, person, now)
+                known[handle] = await contact_store.keep_fetched(tx, account, registry.name, handle, person, now)
         roles = {role: known[handle] for role, handle in handles.items() if handle in known}
         await contact_store.set_roles(tx, domain, roles, others_go=True)
         days = (await store.tld(tx, domain["tld"]))["contact_verified_days"]

@@ -50,6 +50,7 @@ class Rules:
 
     tld: str
     max_years: int = 10
+    add_grace_days: int = 5
     renew_grace_days: int = 30
     redemption_days: int = 30
     pending_delete_days: int = 5
@@ -83,6 +84,8 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
+    #: Until when a delete gives the registration's fee back (RFC 3915 addPeriod).
+    add_grace_until: datetime | None = None
     #: The last moment for a renewal at the usual price.
     renewable_until: datetime | None = None
     #: The last moment for a restore.
@@ -133,20 +136,27 @@ def _deadlines(state: str, since: datetime, facts: Facts, rules: Rules, now: dat
         deletes = restorable + pending_delete if restorable is not None else None
     elif state == PENDING_DELETE:
         deletes = since + pending_delete
-    locked_until = _transfer_locked_until(facts, rules) if state in HELD else None
-    return Deadlines(
-        renewable, restorable, deletes, locked_until if locked_until is not None and locked_until > now else None
-    )
+    locked_until = transfer_locked_until(facts, rules) if state in HELD else None
+    grace = None
+    if state == ACTIVE and facts.registered_at is not None and rules.add_grace_days:
+        grace = facts.registered_at + timedelta(days=rules.add_grace_days)
+    return Deadlines(_ahead(grace, now), renewable, restorable, deletes, _ahead(locked_until, now))
 
 
-def _transfer_locked_until(facts: Facts, rules: Rules) -> datetime | None:
+def _ahead(moment: datetime | None, now: datetime) -> datetime | None:
+    """None for one that has passed."""
+    return moment if moment is not None and moment > now else None
+
+
+def transfer_locked_until(facts: Facts, rules: Rules) -> datetime | None:
+    """When the last of the lock periods of what has happened to it ends; None where there is none."""
     happened = {
         "REGISTRATION": facts.registered_at,
         "TRANSFER": facts.transferred_at,
         "REGISTRANT_CHANGE": facts.registrant_changed_at,
     }
-    ends = [at + timedelta(days=_days(rules.locks, kind, at)) for kind, at in happened.items() if at is not None]
-    return max(ends, default=None)
+    lasting = [(at, _days(rules.locks, kind, at)) for kind, at in happened.items() if at is not None]
+    return max((at + timedelta(days=days) for at, days in lasting if days), default=None)
 
 
 def _days(locks: Sequence[LockPeriod], kind: str, at: datetime) -> int:

@@ -115,6 +115,12 @@ def host(text: str) -> str | None:
     return ascii_name if is_host(ascii_name) else None
 
 
+def top_level(text: str) -> str | None:
+    """A top-level domain as typed, in A-labels, lower case, without dots; None for what cannot be one."""
+    found = host(f"ns.name.{text.strip().removeprefix('.')}")
+    return found.removeprefix("ns.name.") if found is not None and found.count(".") == 2 else None
+
+
 def is_host(text: str) -> bool:
     """Whether it can be a nameserver: letters, digits and hyphens, lower case, three labels or more, no trailing dot."""
     return _HOST.fullmatch(text) is not None

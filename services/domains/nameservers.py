@@ -10,16 +10,16 @@ from services.chassis.actor import Actor, Scope
 from services.chassis.db import Tx
 from services.chassis.errors import DomainError, Invalid
 from services.chassis.operations import SUCCEEDED
-from services.domains import changes, names, store, transforms, zone_changes, zone_store
+from services.domains import changes, hosts, names, store, transforms, zone_changes, zone_store
 from services.domains.app import App, operations
 from services.domains.changes import Asked
-from services.domains.epp import DomainInfo, EppRefused, EppServerFailure
+from services.domains.epp import DomainInfo
+from services.domains.hosts import HostRefused
 from services.domains.transforms import Command, Refused, Seen, State, Task
 
 COMMAND = "nameservers"
 OPERATION = "DOMAIN_NAMESERVERS"
 MOST = 13
-_OBJECT_EXISTS = 2302
 
 
 class NameserverInvalid(Invalid):
@@ -157,7 +157,10 @@ def _served_here(app: App, hosts: Mapping[str, Any]) -> bool:
 
 async def _send(task: Task) -> bool:
     registry, wanted = task.registry, _wanted(task)
-    await _make_hosts(task, wanted)
+    try:
+        await hosts.ensure(task.app.db, registry, task.domain["id"], wanted)
+    except HostRefused as error:
+        raise Refused(NameserverUnknown.reason, str(error), host=error.host) from error
     info = await registry.info(task.domain["name"])
     present = set() if info is None else set(info.nameservers)
     added, removed = sorted(set(wanted) - present), sorted(present - set(wanted))
@@ -167,37 +170,6 @@ async def _send(task: Task) -> bool:
         task.domain["name"], add_nameservers=added, rem_nameservers=removed, cl_trid=task.cl_trid
     )
     return done.pending
-
-
-async def _make_hosts(task: Task, wanted: Hosts) -> None:
-    """Brings the host objects to what is wanted; harmless to repeat."""
-    free = await task.registry.check_hosts(wanted)
-    for number, (host, addresses) in enumerate(wanted.items()):
-        try:
-            await _make_host(task, host, addresses, f"{task.cl_trid}-h{number}", free[host].available)
-        except EppServerFailure:
-            raise
-        except EppRefused as error:
-            raise Refused(NameserverUnknown.reason, str(error), host=host) from error
-
-
-async def _make_host(task: Task, host: str, addresses: Sequence[str], cl_trid: str, free: bool) -> None:
-    registry = task.registry
-    if free:
-        try:
-            await registry.create_host(host, addresses, cl_trid=cl_trid)
-            return
-        except EppRefused as error:
-            if error.code != _OBJECT_EXISTS:
-                raise
-            # Somebody else was faster, which is as good.
-    if not addresses:
-        return
-    info = await registry.host_info(host)
-    present = set() if info is None else set(info.addresses)
-    added, removed = sorted(set(addresses) - present), sorted(present - set(addresses))
-    if added or removed:
-        await registry.update_host(host, add=added, remove=removed, cl_trid=cl_trid)
 
 
 _delegated = transforms.shown_by_info(lambda task, info: set(info.nameservers) == set(_wanted(task)))

@@ -16,7 +16,7 @@ from services.chassis import idempotency
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid, PermissionDenied, Unavailable
-from services.domains import order_items, store
+from services.domains import contact_data, order_items, store
 from services.domains.app import App
 from services.domains.epp import EppRefused, EppUnavailable, EppUnknown, Registry
 from services.domains.names import DomainInvalid, Name, parse, refused_character
@@ -130,12 +130,17 @@ async def register(
     years, names = request.years or 1, list(request.names)
     checked = await check(app, names)
     sold = await store.tlds(app.db)
+    holder = await store.registrant(app.db, actor.account_id)
     accepted: dict[str, tuple[int, Name]] = {}
     refusals: list[common_pb2.Refusal] = []
     for index, (name, error) in enumerate(checked):
         problem = error
         if problem is None and name is not None:
-            problem = _offered(name, years, sold[name.tld]) or _repeated(name, accepted)
+            tld = sold[name.tld]
+            problem = _offered(name, years, tld) or _repeated(name, accepted)
+            # Where identity has not told of the account yet, the registry will say.
+            if problem is None and holder is not None:
+                problem = contact_data.local_presence(tld, holder["country"], "names", name=name.unicode)
         if problem is not None or name is None:
             refusals.append(_refusal(index, problem or DomainInvalid(name=names[index])))
         else:

@@ -1,9 +1,6 @@
 """Registering a paid name: each is created once, whatever happens to the answer, and ends ACTIVE or FAILED (credited)."""
 
-import base64
-import hashlib
 import logging
-import re
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,16 +10,14 @@ from services.chassis.actor import Actor, system
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import contacts, intents, order_items, orders, store, zones
+from services.domains import contacts, hosts, intents, object_intents, order_items, orders, store, zones
 from services.domains.app import App, operations
 from services.domains.epp import (
-    ContactData,
     DomainInfo,
     EppRefused,
     EppServerFailure,
     EppUnavailable,
     EppUnknown,
-    Registry,
 )
 
 log = logging.getLogger(__name__)
@@ -122,8 +117,9 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         return
     try:
         registry = app.registries.of(domain["name"])
-        registrant = await _registrant(app, registry, domain["account_id"])
-        await registry.ensure_hosts(list(domain["nameservers"]), cl_trid=f"hosts-{domain['id']}")
+        holder = await contacts.holder(app, registry, domain, now)
+        await hosts.ensure(app.db, registry, domain["id"], dict.fromkeys(domain["nameservers"], ()))
+        required = (await store.tld(app.db, domain["tld"]))["required_contacts"]
     except (EppServerFailure, EppUnavailable, EppUnknown) as error:
         raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
     except EppRefused as error:
@@ -137,9 +133,8 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         created = await registry.create(
             domain["name"],
             years=domain["years"],
-            registrant=registrant,
-            admin=registrant,
-            tech=registrant,
+            registrant=holder,
+            contacts=[(role, holder) for role in required if role != "registrant"],
             nameservers=list(domain["nameservers"]),
             auth_info=intent["auth_info"],
             cl_trid=str(intent["id"]),
@@ -240,6 +235,7 @@ async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info
         raise jobs.RetryLater(_SETTLE_SECONDS, cause="the registry gives no dates yet")
     async with job.finishing(app.db) as tx:
         await intents.settle(tx, intent["id"], intents.DONE)
+        await object_intents.close(tx, domain["id"], served=True)
         await store.mark_active(
             tx, domain["id"], info.created_at, info.expires_at, [*info.statuses, *info.rgp_statuses], now
         )
@@ -282,6 +278,7 @@ async def _fail(
     async with job.finishing(app.db) as tx:
         if intent is not None:
             await intents.settle(tx, intent["id"], intents.REFUSED, detail)
+        await object_intents.close(tx, domain["id"], served=False)
         await store.mark_failed(tx, domain["id"], reason, now)
         await operations.finish(
             tx, domain["operation_id"], FAILED, reason=reason, metadata={"name": domain["unicode_name"]}
@@ -302,37 +299,3 @@ async def _item(tx: Tx, domain: Row) -> Row:
     if item is None:
         raise LookupError(f"no paid registration of {domain['name']}")
     return item
-
-
-async def _registrant(app: App, registry: Registry, account_id: UUID) -> str:
-    """The account's contact at the registry, made when missing. Its id follows from its data, so a repeat is harmless."""
-    row = await store.registrant(app.db, account_id)
-    if row is None:
-        raise jobs.RetryLater(cause="identity has not told of the account yet")
-    data = "|".join(str(row[k]) for k in row.keys() if k not in {"locale", "updated_at"})  # noqa: SIM118 - a Record iterates values
-    contact_id = "PT" + base64.b32encode(hashlib.sha256(data.encode()).digest()).decode()[:14]
-    contact = ContactData(
-        id=contact_id,
-        name=row["name"],
-        org=row["name"] if row["company"] else "",
-        street=(row["street"],),
-        city=row["city"],
-        postal_code=row["postal_code"],
-        country=row["country"],
-        voice=_epp_phone(row["phone"]),
-        email=row["email"],
-        auth_info=base64.b32encode(hashlib.sha256(b"contact" + data.encode()).digest()).decode()[:16],
-    )
-    try:
-        await registry.create_contact(contact, cl_trid=contact_id)
-    except EppRefused as error:
-        if error.code != _OBJECT_EXISTS:
-            raise
-    return contact_id
-
-
-def _epp_phone(phone: str) -> str:
-    """A Hungarian or international number as EPP writes it (RFC 5733: +CCC.NNN); empty when it cannot be told."""
-    digits = re.sub(r"[^\d+]", "", phone)
-    found = re.fullmatch(r"\+(36|1|44|49|43|40|421|420|385|386|381|380|33|39|34|48|31|32|41)(\d{4,14})", digits)
-    return f"+{found[1]}.{found[2]}" if found else ""

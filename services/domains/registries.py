@@ -23,6 +23,9 @@ class Account:
     password: str = field(repr=False)
     #: Of whom its certificate must be; the system's authorities without one.
     ca_file: Path | None = None
+    #: Our certificate for the connection and its key, PEM, where the registry wants one.
+    cert_file: Path | None = None
+    key_file: Path | None = None
     port: int = 700
     #: Whom its certificate must name; without one, the host.
     server_name: str = ""
@@ -42,6 +45,7 @@ class Account:
             password=self.password,
             ca_file=self.ca_file,
             server_name=self.server_name or self.host,
+            client_files=(self.cert_file, self.key_file) if self.cert_file and self.key_file else None,
             sessions=self.sessions,
             timeout=self.timeout,
             name=self.name,
@@ -68,6 +72,8 @@ def _account(given: Any, where: str, folder: Path) -> Account:
     values: dict[str, Any] = {}
     for name, value in given.items():
         values[name] = _value(name, value, f"{where}.{name}", folder)
+    if ("cert_file" in values) != ("key_file" in values):
+        raise ValueError(f"{where} needs both cert_file and key_file, or neither")
     try:
         return Account(**values)
     except TypeError as error:
@@ -85,7 +91,7 @@ def _value(name: str, value: Any, where: str, folder: Path) -> Any:
         return value
     if not isinstance(value, str) or not value:
         raise ValueError(f"{where} must be a text")
-    return folder / value if name == "ca_file" else value
+    return folder / value if name.endswith("_file") else value
 
 
 class Registries:

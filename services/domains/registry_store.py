@@ -13,7 +13,9 @@ _HELD = "state IN ('ACTIVE', 'EXPIRED', 'REDEMPTION', 'PENDING_DELETE')"
 RULES = (
     "sold", "min_years", "max_years", "auth_code_delivery", "min_nameservers", "max_nameservers", "add_grace_days",
     "renew_grace_days", "redemption_days", "pending_delete_days", "required_contacts", "local_presence", "dnssec",
-    "registrant_change", "confirmed_changes", "contact_verified_days", "idn_scripts", "idn_characters",
+    "registrant_change", "confirmed_changes", "contact_verified_days", "idn_scripts", "idn_characters", "lock_statuses",
+    "ds_seconds", "transferable", "transfer_years", "auth_code_min", "auth_code_max", "auth_code_wait_days",
+    "renew_ahead_days", "renew_pay_days",
 )  # fmt: skip
 """Columns of tlds that an operator may change."""
 
@@ -26,6 +28,7 @@ async def rules(q: Queryable, tlds: Sequence[str] | None = None) -> dict[str, li
         row["tld"]: lifecycle.Rules(
             tld=row["tld"],
             max_years=row["max_years"],
+            add_grace_days=row["add_grace_days"],
             renew_grace_days=row["renew_grace_days"],
             redemption_days=row["redemption_days"],
             pending_delete_days=row["pending_delete_days"],
@@ -56,6 +59,14 @@ async def lock_tld(tx: Tx, tld: str) -> bool:
     return await tx.fetchval("SELECT 1 FROM tlds WHERE tld = $1 FOR UPDATE", tld) is not None
 
 
+async def insert_tld(tx: Tx, tld: str) -> bool:
+    """A new one with the usual rules, not sold yet; False when it is there."""
+    inserted = await tx.fetchval(
+        "INSERT INTO tlds (tld, sold) VALUES ($1, false) ON CONFLICT DO NOTHING RETURNING true", tld
+    )
+    return inserted is not None
+
+
 async def save_tld(tx: Tx, tld: str, changed: dict[str, Any]) -> None:
     """Columns of RULES."""
     if unknown := set(changed) - set(RULES):
@@ -82,11 +93,8 @@ async def replace_locks(tx: Tx, tld: str, locks: Sequence[lifecycle.LockPeriod])
 async def facts(q: Queryable, domain_ids: Sequence[UUID]) -> dict[UUID, tuple[str, lifecycle.Facts]]:
     """(top-level domain, what is known) of each; for whom they may be told was decided before."""
     rows = await q.fetch(
-        """SELECT d.id, d.tld, d.state, d.state_since, d.statuses, d.registered_at, d.expires_at, d.transferred_at,
-                  (SELECT max(i.settled_at) FROM registry_intents i
-                   WHERE i.domain_id = d.id AND i.command = 'contacts' AND i.outcome = 'DONE'
-                     AND i.parameters->'roles' ? 'registrant') AS registrant_changed_at
-           FROM domains d WHERE d.id = ANY($1)""",
+        """SELECT id, tld, state, state_since, statuses, registered_at, expires_at, transferred_at, registrant_changed_at
+           FROM domains WHERE id = ANY($1)""",
         list(domain_ids),
     )
     return {
@@ -249,10 +257,14 @@ async def holdings(q: Queryable, name: str, limit: int) -> list[Row]:
 
 
 async def latest_intents(q: Queryable, domain_id: UUID, limit: int) -> list[Row]:
-    """Without what they were to bring about, and without auth codes."""
+    """The domain's own and those about contacts and hosts; without what they were to bring about, and without codes."""
     return await q.fetch(
         f"""SELECT id, command, outcome, detail, created_at, said_at, settled_at FROM registry_intents
-            WHERE domain_id = $1 ORDER BY id DESC LIMIT {limit}""",  # noqa: S608
+            WHERE domain_id = $1
+            UNION ALL
+            SELECT id, command || ' ' || object, outcome, detail, said_at, said_at, settled_at FROM registry_object_intents
+            WHERE domain_id = $1
+            ORDER BY id DESC LIMIT {limit}""",  # noqa: S608
         domain_id,
     )
 

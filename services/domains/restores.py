@@ -11,7 +11,7 @@ from services.chassis import audit, idempotency, outbox, times
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError
-from services.domains import order_items, orders, store, transforms
+from services.domains import object_intents, order_items, orders, store, transforms
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
 from services.domains.epp import (
@@ -124,7 +124,26 @@ async def _send(task: Task) -> bool:
         reason=_REPORT[0],
         statements=_REPORT[1],
     )
-    return (await registry.restore_report(name, report, cl_trid=f"{task.cl_trid}-report")).pending
+    return await object_intents.say(
+        task.app.db,
+        registry.name,
+        task.domain["id"],
+        "report_restore",
+        name,
+        lambda cl_trid: _report(registry, name, report, cl_trid),
+        lambda: _taken(registry, name),
+    )
+
+
+async def _report(registry: Registry, name: str, report: RestoreReport, cl_trid: str) -> bool:
+    """Whether the registry left it pending."""
+    return (await registry.restore_report(name, report, cl_trid=cl_trid)).pending
+
+
+async def _taken(registry: Registry, name: str) -> bool | None:
+    """False once the registry has believed a report; None while it waits for one."""
+    info = await registry.info(name)
+    return None if info is None or RESTORING in info.rgp_statuses else False
 
 
 def _carried_out(_task: Task, info: DomainInfo) -> bool:

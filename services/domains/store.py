@@ -307,7 +307,13 @@ async def save_registrant(tx: Tx, account_id: UUID, data: dict[str, Any], at: da
 
 
 async def registrant(q: Queryable, account_id: UUID) -> Row | None:
+    """What identity told of the account last."""
     return await q.fetchrow("SELECT * FROM registrants WHERE account_id = $1", account_id)
+
+
+async def lock_registrant(tx: Tx, account_id: UUID) -> Row | None:
+    """The same; nobody else makes its contacts before this transaction ends."""
+    return await tx.fetchrow("SELECT * FROM registrants WHERE account_id = $1 FOR UPDATE", account_id)
 
 
 async def stuck(q: Queryable, before: datetime) -> list[Row]:

@@ -8,8 +8,8 @@ from uuid import UUID
 from services.chassis import audit, formats
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row
-from services.chassis.errors import Invalid, NotFound
-from services.domains import contacts, registry_store
+from services.chassis.errors import DomainError, Invalid, NotFound
+from services.domains import contacts, lifecycle, names, registry_store
 from services.domains.lifecycle import LockPeriod
 from services.domains.names import SCRIPTS
 
@@ -20,16 +20,32 @@ class TldNotFound(NotFound):
     reason = "TLD_NOT_FOUND"
 
 
+class TldExists(DomainError):
+    reason = "TLD_EXISTS"
+
+
 class TldRuleInvalid(Invalid):
     reason = "TLD_RULE_INVALID"
 
 
 async def change(
-    db: Database, actor: Actor, tld: str, changed: Mapping[str, Any], locks: Sequence[Mapping[str, Any]] | None
+    db: Database,
+    actor: Actor,
+    text: str,
+    changed: Mapping[str, Any],
+    locks: Sequence[Mapping[str, Any]] | None,
+    *,
+    create: bool = False,
 ) -> Row:
-    """Columns of registry_store.RULES, and the whole list of lock periods where one is given."""
+    """Columns of registry_store.RULES, and the whole list of lock periods where one is given. TldNotFound, TldExists."""
+    tld = names.top_level(text)
+    if tld is None:
+        raise _wrong("tld", "is no top-level domain", field="tld")
     async with db.transaction() as tx:
-        if not await registry_store.lock_tld(tx, tld):
+        if create:
+            if not await registry_store.insert_tld(tx, tld):
+                raise TldExists(f".{tld} is there", field="tld")
+        elif not await registry_store.lock_tld(tx, tld):
             raise TldNotFound(f"no TLD {tld}", field="tld")
         [before] = await registry_store.list_tlds(tx, [tld])
         wanted = {**dict(before), **changed}
@@ -40,7 +56,7 @@ async def change(
             await registry_store.replace_locks(tx, tld, _read_locks(locks))
         [after] = await registry_store.list_tlds(tx, [tld])
         told = [name for name in dict(before) if before[name] != after[name]]
-        if told:
+        if told or create:
             await audit.record(
                 tx,
                 actor,
@@ -54,7 +70,12 @@ async def change(
 
 def _check(rules: Mapping[str, Any]) -> None:
     """TldRuleInvalid names the first rule that is wrong, alone or beside the others."""
-    for low, high in (("min_years", "max_years"), ("min_nameservers", "max_nameservers")):
+    for low, high in (
+        ("min_years", "max_years"),
+        ("min_nameservers", "max_nameservers"),
+        ("auth_code_min", "auth_code_max"),
+        ("renew_pay_days", "renew_ahead_days"),
+    ):
         if rules[low] > rules[high]:
             raise _wrong(high, f"is less than {low}")
     roles = set(rules["required_contacts"])
@@ -62,6 +83,10 @@ def _check(rules: Mapping[str, Any]) -> None:
         raise _wrong("required_contacts", f"must be of {', '.join(contacts.ROLES)}, registrant among them")
     if unknown := [country for country in rules["local_presence"] if not formats.is_country(country)]:
         raise _wrong("local_presence", f"{unknown[0]} is no country code of ISO 3166")
+    lock = set(rules["lock_statuses"])
+    if not lock <= lifecycle.LOCKS or "clientTransferProhibited" not in lock:
+        known = ", ".join(sorted(lifecycle.LOCKS))
+        raise _wrong("lock_statuses", f"must be of {known}, clientTransferProhibited among them")
     if unknown := sorted(set(rules["confirmed_changes"]) - _CONFIRMABLE):
         raise _wrong("confirmed_changes", f"{unknown[0]} is none of {', '.join(sorted(_CONFIRMABLE))}")
     if unknown := sorted(set(rules["idn_scripts"]) - SCRIPTS):
@@ -81,5 +106,5 @@ def _read_locks(locks: Sequence[Mapping[str, Any]]) -> list[LockPeriod]:
     return list(found.values())
 
 
-def _wrong(rule: str, problem: str) -> TldRuleInvalid:
-    return TldRuleInvalid(f"{rule} {problem}", field=f"rules.{rule}", rule=rule, problem=problem)
+def _wrong(rule: str, problem: str, field: str = "") -> TldRuleInvalid:
+    return TldRuleInvalid(f"{rule} {problem}", field=field or f"rules.{rule}", rule=rule, problem=problem)

@@ -6,14 +6,15 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from services.chassis.db import Row
 from services.chassis.errors import DomainError, Invalid
-from services.domains import code_guesses, store
+from services.domains import code_guesses, lifecycle, registry_store, store
 from services.domains.app import App
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
+from services.domains.lifecycle import Facts, Rules
 from services.domains.names import DomainInvalid, Name, parse
 from services.domains.orders import DomainAlreadyOrdered, DomainRepeated, RegistryUnavailable, TldNotSold
 from services.domains.transfer_lists import Line
@@ -119,7 +120,8 @@ async def check(app: App, account_id: UUID, lines: Sequence[Line], now: datetime
         await _ask(app, account_id, [one for one in checks if one.problem is None], asked, now)
     finally:
         await _settle_guesses(app, account_id, set(names) - set(exhausted), asked)
-    return [_told(app, one, asked, tlds, now) for one in checks]
+    rules = await registry_store.rules(app.db)
+    return [_told(app, one, asked, rules, now) for one in checks]
 
 
 def refuse_silent(checks: Sequence[Check]) -> list[Check]:
@@ -241,7 +243,7 @@ def _told(
     app: App,
     one: Check,
     asked: Asked,
-    tlds: Mapping[str, Row],
+    rules: Mapping[str, Rules],
     now: datetime,
 ) -> Check:
     if one.problem is not None or one.name is None:
@@ -260,11 +262,11 @@ def _told(
         return replace(one, problem=wrong, asked=wrong is not None)
     if info.cl_id == registry.registrar:
         return replace(one, problem=DomainAlreadyHere("sponsored by us", field="name", name=name), asked=True)
-    blockers = list(_blockers(info, name, tlds[one.name.tld], now))
+    blockers = list(_blockers(info, name, rules[one.name.tld], now))
     return replace(one, problem=blockers[0].error if blockers else None, blockers=blockers, asked=True)
 
 
-def _blockers(info: DomainInfo, name: str, tld: Row, now: datetime) -> list[Blocker]:
+def _blockers(info: DomainInfo, name: str, rules: Rules, now: datetime) -> list[Blocker]:
     found = []
     statuses = {*info.statuses, *info.rgp_statuses}
     if statuses & {"pendingDelete", "redemptionPeriod", "pendingRestore"}:
@@ -273,8 +275,8 @@ def _blockers(info: DomainInfo, name: str, tld: Row, now: datetime) -> list[Bloc
         found.append(Blocker(TransferPending("another transfer is under way", field="name", name=name)))
     if statuses & {"clientTransferProhibited", "serverTransferProhibited"}:
         found.append(Blocker(DomainTransferLocked("it is locked where it is", field="name", name=name)))
-    moved = max((at for at in (info.created_at, info.transferred_at) if at), default=None)
-    until = moved + timedelta(days=tld["transfer_lock_days"]) if moved else None
+    facts = Facts("ACTIVE", now, registered_at=info.created_at, transferred_at=info.transferred_at)
+    until = lifecycle.transfer_locked_until(facts, rules)
     if until is not None and until > now:
         error = TransferTooEarly("registered or moved lately", field="name", name=name, until=f"{until:%Y-%m-%d}")
         found.append(Blocker(error, until))

@@ -17,7 +17,7 @@ from services.chassis import jobs
 from services.chassis.actor import Actor
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import intents, standing, store
+from services.domains import intents, object_intents, standing, store
 from services.domains.app import App, operations
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 
@@ -214,6 +214,8 @@ async def has_its_turn(q: Queryable, intent_id: UUID) -> bool:
 async def drop(tx: Tx, intent: Row, why: str, forget: Sequence[str] = ()) -> None:
     """A command that the registry shows as not carried out is not said any more. The domain's row is locked."""
     await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, why, forget=forget)
+    if intent["said_at"] is not None:
+        await object_intents.close(tx, intent["domain_id"], served=False)
     await intents.settle_cancel(tx, intent["id"], why)
     await _schedule_next(tx, intent["domain_id"])
 
@@ -331,6 +333,7 @@ async def _step(tx: Tx, task: Task, command: Command, state: str, detail: str = 
 async def _settled(tx: Tx, task: Task, command: Command, outcome: str, detail: str = "") -> None:
     await store.lock(tx, task.domain["id"])
     await intents.settle(tx, task.intent["id"], outcome, detail, forget=command.forget)
+    await object_intents.close(tx, task.domain["id"], served=outcome == intents.DONE)
     await _schedule_next(tx, task.domain["id"])
 
 

@@ -261,3 +261,31 @@ def _pages(rows: Iterable[Row], page: Page, key: Any) -> list[tuple[UUID, list[A
         if row["id"] is not None:
             by_zone[row["zone"]].append(row)
     return [(zone_id, *page.cut(found, key)) for zone_id, found in by_zone.items()]
+
+
+async def claim(q: Queryable, zone_id: UUID, job_id: UUID) -> bool:
+    """Whether this job is the one that writes the zone to the nameservers now; for a minute at most."""
+    claimed = await q.fetchval(
+        """UPDATE zones SET writer = $2, writer_until = now() + interval '1 minute'
+           WHERE id = $1 AND (writer IS NULL OR writer = $2 OR writer_until < now()) RETURNING true""",
+        zone_id,
+        job_id,
+    )
+    return claimed is not None
+
+
+async def release(q: Queryable, zone_id: UUID, job_id: UUID) -> None:
+    """It failed: another may write at once."""
+    await q.execute(
+        "UPDATE zones SET writer = NULL, writer_until = NULL WHERE id = $1 AND writer = $2", zone_id, job_id
+    )
+
+
+async def note_served(tx: Tx, zone_id: UUID, version: int) -> None:
+    """The nameservers have this version, and the next may be written."""
+    await tx.execute(
+        """UPDATE zones SET applied_version = greatest(applied_version, $2), writer = NULL, writer_until = NULL
+           WHERE id = $1""",
+        zone_id,
+        version,
+    )

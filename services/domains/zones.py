@@ -57,13 +57,31 @@ async def schedule(tx: Tx, zone_id: UUID, version: int) -> None:
     await jobs.add(tx, KIND, {"zone_id": str(zone_id)}, key=f"{zone_id}:{version}")
 
 
+class _Newer(Exception):
+    """The zone has a newer version than the one that has just been written."""
+
+
 async def apply(job: jobs.LeasedJob, app: App) -> None:
     """Brings the nameservers to the zone's present version; writing it twice changes nothing.
 
-    The first attempt writes what has changed since the version that they serve. Any later one writes the whole zone:
-    what an attempt that ended badly has left there is then made good, whatever it was.
+    Of a zone's jobs one writes at a time: what is slow on its way must not land on what is newer. It goes on until it has
+    written the newest version, so the others have nothing to do.
     """
     zone_id = UUID(job.payload["zone_id"])
+    while await zone_store.claim(app.db, zone_id, job.id):
+        try:
+            await _write(job, app, zone_id)
+            return
+        except _Newer:
+            continue
+        except Exception:
+            await zone_store.release(app.db, zone_id, job.id)
+            raise
+
+
+async def _write(job: jobs.LeasedJob, app: App, zone_id: UUID) -> None:
+    """The first attempt writes what has changed since the version that is served. Any later one writes the whole zone: what
+    an attempt that ended badly has left there is then made good, whatever it was."""
     async with app.db.transaction(isolation="repeatable_read") as tx:
         zone = await zone_store.get(tx, zone_id)
         if zone is None:
@@ -82,13 +100,9 @@ async def apply(job: jobs.LeasedJob, app: App) -> None:
                 await operations.step(tx, operation_id, "zone", WAITING, detail="nameservers away")
         raise jobs.RetryLater(cause=str(error)) from error
     async with job.finishing(app.db) as tx:
-        version = await tx.fetchval("SELECT version FROM zones WHERE id = $1 FOR UPDATE", zone_id)
-        if version != zone["version"]:
-            # What we wrote may have come after a newer version, written by another job.
-            raise jobs.RetryLater(0, cause=f"version {zone['version']} was written, it is {version} now")
-        await tx.execute(
-            "UPDATE zones SET applied_version = greatest(applied_version, $2) WHERE id = $1", zone_id, zone["version"]
-        )
+        if await tx.fetchval("SELECT version FROM zones WHERE id = $1 FOR UPDATE", zone_id) != zone["version"]:
+            raise _Newer
+        await zone_store.note_served(tx, zone_id, zone["version"])
         for operation_id in await _operations(tx, domain, zone):
             await operations.finish(tx, operation_id, SUCCEEDED)
 

@@ -9,7 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from deploy.sandbox.registry import tls
 from services.domains.epp import (
     ContactData,
     DsRecord,
@@ -58,7 +60,8 @@ def connect(sandbox: Sandbox, registrar: str = "portico", **options: Any) -> Reg
 async def ours(sandbox: Sandbox, recorded: list[tuple[str, bytes]]) -> AsyncIterator[Registry]:
     async with connect(sandbox) as client:
         await client.create_contact(contact("PORTICO-1"), cl_trid=trid())
-        await client.ensure_hosts(NS, cl_trid=trid())
+        for host in NS:
+            await client.create_host(host, cl_trid=trid())
         yield client
 
 
@@ -91,7 +94,8 @@ def contact(identifier: str, **changes: Any) -> ContactData:
 
 
 async def register(client: Registry, name: str, **changes: Any) -> Any:
-    fields: dict[str, Any] = {"registrant": "PORTICO-1", "admin": "PORTICO-1", "tech": "PORTICO-1"}
+    contacts = [("admin", "PORTICO-1"), ("tech", "PORTICO-1")]
+    fields: dict[str, Any] = {"registrant": "PORTICO-1", "contacts": contacts}
     fields |= {"nameservers": NS, "auth_info": "Secret-code-1", "cl_trid": trid()}
     return await client.create(name, **{**fields, **changes})
 
@@ -265,14 +269,15 @@ async def test_contacts_and_hosts_live_their_lives(ours: Registry) -> None:
         await ours.delete_contact("PORTICO-1", cl_trid=trid())
     name = fresh("dev")
     await register(ours, name)
+    assert (await ours.check_hosts([f"NS.{name}"]))[f"ns.{name}"].available
     await ours.create_host(f"ns.{name}", ["192.0.2.1", "2001:db8::1"], cl_trid=trid())
+    assert not (await ours.check_hosts([f"ns.{name}"]))[f"ns.{name}"].available
     host = await ours.host_info(f"ns.{name}")
     assert host is not None
     assert host.addresses == ("192.0.2.1", "2001:db8::1")
     with pytest.raises(EppRefused, match="2305"):
         await ours.delete(name, cl_trid=trid())
     await ours.delete_host(f"ns.{name}", cl_trid=trid())
-    await ours.ensure_hosts(NS, cl_trid=trid())
 
 
 async def test_a_pending_registration_is_completed_by_a_message(sandbox: Sandbox, ours: Registry) -> None:
@@ -388,6 +393,19 @@ async def test_a_certificate_for_another_name_is_not_accepted(sandbox: Sandbox) 
     async with connect(sandbox, server_name="registry.example") as client:
         with pytest.raises(EppUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             await client.check(["any.hu"])
+
+
+async def test_a_registry_that_wants_our_certificate_sees_it(tmp_path: Path) -> None:
+    ours, strangers = tmp_path / "ours", tmp_path / "strangers"
+    for folder in (ours, strangers):
+        tls.ensure(folder, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+    with registry(tmp_path, f"--client-ca={ours / tls.CA}") as strict:
+        async with connect(strict, client_files=(ours / tls.CERTIFICATE, ours / tls.KEY)) as client:
+            assert (await client.check(["any.hu"]))["any.hu"].available
+        for files in (None, (strangers / tls.CERTIFICATE, strangers / tls.KEY), (ours / "none.pem", ours / tls.KEY)):
+            async with connect(strict, client_files=files) as client:
+                with pytest.raises(EppUnavailable, match="no connection"):
+                    await client.check(["any.hu"])
 
 
 async def test_sessions_are_opened_when_needed_and_kept_to_their_number(sandbox: Sandbox) -> None:
@@ -509,7 +527,7 @@ async def test_a_hosts_addresses_are_changed(ours: Registry) -> None:
 
 
 async def test_a_session_that_idles_is_kept_alive_by_a_hello(sandbox: Sandbox) -> None:
-    access = Access("127.0.0.1", sandbox.port, "portico", PASSWORDS["portico"], sandbox.ca_file, "localhost", 5.0)
+    access = Access("127.0.0.1", sandbox.port, "portico", PASSWORDS["portico"], sandbox.ca_file, "localhost", None, 5.0)
     session = await Session.open(access)
     assert await session.hello()
     sandbox.control("POST", "/disconnect")

@@ -186,3 +186,9 @@ def test_every_reason_is_told_at_once() -> None:
     found = derive(facts("clientTransferProhibited", "serverTransferProhibited", "pendingUpdate"), RULES, NOW)
     assert blocked(found)["transferOut"] == {"DOMAIN_LOCKED", "REGISTRY_PROHIBITS", "REGISTRY_ACTION_PENDING"}
     assert {one.resolved_by for one in found.blockers["requestAuthCode"]} == {"setDomainLock", ""}
+
+
+@pytest.mark.parametrize(("days", "until"), [(5, NOW + 2 * DAY), (3, None), (0, None)])
+def test_the_fee_comes_back_with_a_delete_for_as_long_as_the_rule_says(days: int, until: datetime | None) -> None:
+    facts = Facts("ACTIVE", NOW, registered_at=NOW - 3 * DAY, expires_at=NOW + 300 * DAY)
+    assert derive(facts, Rules("com", add_grace_days=days), NOW).deadlines.add_grace_until == until

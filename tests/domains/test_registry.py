@@ -165,6 +165,8 @@ async def test_an_auto_renewed_domain_gets_its_new_expiry_and_stays_active(desk:
 
 async def test_a_transfer_away_ends_the_domain_and_is_in_the_event_log(desk: Desk) -> None:
     domain = await desk.hold("elmegy.com")
+    # Else the first message's look at the registry may be faster than the second message.
+    desk.registry.fault("delay", command="domain:info", name="elmegy.com", seconds=1.0)
     desk.happen("elmegy.com", "transfer_away")
     await desk.poll()
     assert (await desk.row(domain))["state"] == "TRANSFERRED_AWAY"
@@ -551,6 +553,10 @@ async def test_rules_that_an_operator_changes_count_at_once_and_the_others_stay(
         (op.TldRules(local_presence=op.StringList(values=["hu"])), "rules.local_presence"),
         (op.TldRules(idn_scripts=op.StringList(values=["Klingon"])), "rules.idn_scripts"),
         (op.TldRules(confirmed_changes=op.StringList(values=["all"])), "rules.confirmed_changes"),
+        (op.TldRules(lock_statuses=op.StringList(values=["clientUpdateProhibited"])), "rules.lock_statuses"),
+        (op.TldRules(lock_statuses=op.StringList(values=["serverHold"])), "rules.lock_statuses"),
+        (op.TldRules(auth_code_min=70), "rules.auth_code_max"),
+        (op.TldRules(renew_pay_days=61), "rules.renew_ahead_days"),
         (
             op.TldRules(locks=op.LockPeriodList(periods=[op.LockPeriod(kind="TRANSFER", from_date="2026-02-30")])),
             "rules.locks.periods[0].from_date",
@@ -564,6 +570,22 @@ async def test_a_wrong_rule_is_named_and_nothing_is_written(desk: Desk, rules: o
     assert await desk.service.call(OPERATOR, "ListTlds", op.ListTldsRequest()) == before
 
 
+async def test_an_operator_adds_a_top_level_domain_which_is_not_sold_until_its_rules_say_so(desk: Desk) -> None:
+    request = op.SetTldRulesRequest(tld=".XN--p1ai", rules=op.TldRules(max_years=2), create=True)
+    added = (await desk.service.call(OPERATOR, "SetTldRules", request)).tld
+    assert (added.tld, added.rules.sold, added.rules.max_years) == ("xn--p1ai", False, 2)
+    again = await desk.service.refused(OPERATOR, "SetTldRules", request)
+    assert (again.reason, again.fields) == ("TLD_EXISTS", ["tld"])
+    request = op.SetTldRulesRequest(tld="xn--p1ai", rules=op.TldRules(sold=True))
+    assert (await desk.service.call(OPERATOR, "SetTldRules", request)).tld.rules.sold
+    for tld in ("co.uk", "a b", "-", "123"):
+        wrong = op.SetTldRulesRequest(tld=tld, rules=op.TldRules(sold=True), create=True)
+        refused = await desk.service.refused(OPERATOR, "SetTldRules", wrong)
+        assert (refused.reason, refused.fields) == ("TLD_RULE_INVALID", ["tld"])
+    unknown = op.SetTldRulesRequest(tld="nincs", rules=op.TldRules(sold=True))
+    assert (await desk.service.refused(OPERATOR, "SetTldRules", unknown)).reason == "TLD_NOT_FOUND"
+
+
 async def test_an_operator_syncs_a_domain_and_sees_its_whole_history(desk: Desk) -> None:
     domain = await desk.hold("tortenet.com")
     desk.happen("tortenet.com", "status", add=["serverHold"])
@@ -575,6 +597,7 @@ async def test_an_operator_syncs_a_domain_and_sees_its_whole_history(desk: Desk)
     shown = await desk.service.call(OPERATOR, "ShowDomain", op.ShowDomainRequest(name="tortenet.com"))
     [history] = shown.histories
     assert (history.domain.id, history.account_id) == (str(domain), str(desk.account))
+    assert history.lifecycle.HasField("renewable_until")
     assert [one.kind for one in history.messages] == ["CHANGE"]
     assert {(one.difference.field, one.cause) for one in history.drift} == {
         ("statuses", "MESSAGE"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from services.domains import zone_changes
 from services.domains.app import App
 from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
+from services.domains.records import Key, RecordSet
 from services.domains.registries import Registries
 from services.domains.rpc import register
 from tests.serving import Database, Serving, Stubs, holding_all_but, person, serving
@@ -37,9 +38,20 @@ class Nameserver(PowerDns):
     def __init__(self, url: str, key: str) -> None:
         super().__init__(url, key)
         self._there, self._nowhere = self._http, httpx.AsyncClient(base_url="http://127.0.0.1:1")
+        self._slow: dict[str, asyncio.Event] = {}
 
     def go_away(self, away: bool) -> None:
         self._http = self._nowhere if away else self._there
+
+    def hold(self, zone: str) -> asyncio.Event:
+        """The next change of the zone is on its way until this is set."""
+        self._slow[zone] = gate = asyncio.Event()
+        return gate
+
+    async def patch_zone(self, name: str, put: Sequence[RecordSet], delete: Iterable[Key]) -> bool:
+        if (gate := self._slow.pop(name, None)) is not None:
+            await gate.wait()
+        return await super().patch_zone(name, put, delete)
 
 
 @dataclass(frozen=True)
@@ -327,6 +339,39 @@ async def test_changes_made_while_the_nameserver_is_away_are_applied_in_order_wh
     await zone.applied()
     assert await zone.served() == await zone.sets()
     assert await zone.operations() == ["SUCCEEDED"] * 3
+
+
+async def test_a_write_that_is_slow_on_its_way_does_not_land_on_a_newer_one(desk: Desk) -> None:
+    zone = await desk.zone()
+    await zone.change(put("x", "A", "192.0.2.1"))
+    await zone.applied()
+    gate = desk.nameserver.hold(zone.name)
+    await zone.change(put("a", "A", "192.0.2.1"))
+    await zone.change(gone("a", "A"), put("b", "A", "192.0.2.2"))
+
+    async def one_job_is_left() -> bool:
+        query = (
+            "SELECT count(*) = 1 FROM jobs WHERE kind = 'apply_zone' AND state = 'ready' AND payload->>'zone_id' = $1"
+        )
+        return bool(await desk.service.db.fetchval(query, str(zone.id)))
+
+    await until(one_job_is_left)
+    assert await desk.service.db.fetchval("SELECT applied_version FROM zones WHERE id = $1", zone.id) == 2
+    gate.set()
+    await zone.applied()
+    assert await zone.served() == await zone.sets()
+    assert await zone.operations() == ["SUCCEEDED"] * 3
+
+
+async def test_a_zone_whose_writer_died_is_written_by_another_once_its_claim_has_run_out(desk: Desk) -> None:
+    zone = await desk.zone()
+    claimed = "UPDATE zones SET writer = gen_random_uuid(), writer_until = now() + interval '1 hour' WHERE id = $1"
+    await desk.service.db.execute(claimed, zone.id)
+    await zone.change(put("a", "A", "192.0.2.1"))
+    await desk.service.db.execute("UPDATE zones SET writer_until = now() - interval '1 second' WHERE id = $1", zone.id)
+    await zone.change(put("b", "A", "192.0.2.1"))
+    await zone.applied()
+    assert await zone.served() == await zone.sets()
 
 
 async def test_an_alias_at_the_apex_answers_with_the_addresses_it_leads_to(desk: Desk, parts: Parts) -> None:

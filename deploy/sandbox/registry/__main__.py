@@ -31,6 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--transfer-seconds", type=float, default=432_000, help="until a transfer is approved by itself"
     )
+    parser.add_argument("--client-ca", type=Path, help="PEM: registrars must show a certificate of it")
     parser.add_argument("--idle-seconds", type=float, default=600, help="until an idle session is closed")
     parser.add_argument("--max-sessions", type=int, default=32, help="for each registrar")
     return parser.parse_args()
@@ -68,6 +69,7 @@ async def main() -> None:
             delay=options.delay_ms / 1000,
             idle=options.idle_seconds,
             max_sessions=options.max_sessions,
+            client_ca=options.client_ca,
         ),
     )
     control = Control(server)

@@ -40,6 +40,8 @@ class Options:
     """Seconds without a command until the registry closes a session."""
     max_sessions: int = 32
     """For each registrar."""
+    client_ca: Path | None = None
+    """Of whom every registrar must show a certificate."""
     server_id: str = "Sandbox registry"
 
 
@@ -64,6 +66,9 @@ class Server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(folder / tls.CERTIFICATE, folder / tls.KEY)
+        if self.options.client_ca is not None:
+            context.load_verify_locations(self.options.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
         self._server = await asyncio.start_server(self._serve, host, port, ssl=context)
         return int(self._server.sockets[0].getsockname()[1])
 

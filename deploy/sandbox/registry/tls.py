@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 CA, CERTIFICATE, KEY = "ca.pem", "server.pem", "server.key"
 
 
-def ensure(folder: Path, days: int = 365) -> None:
+def ensure(folder: Path, days: int = 365, usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH) -> None:
     """Make ca.pem, server.pem and server.key in `folder` unless they are there and last another day."""
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
@@ -52,7 +52,7 @@ def ensure(folder: Path, days: int = 365) -> None:
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_id), critical=False)
         .sign(ca_key, hashes.SHA256())
     )

@@ -61,6 +61,7 @@ class Registry:
         password: str,
         ca_file: Path | None,
         server_name: str = "localhost",
+        client_files: tuple[Path, Path] | None = None,
         sessions: int = 4,
         timeout: float = 20.0,
         name: str = "",
@@ -70,7 +71,7 @@ class Registry:
         self.name = name or host
         #: Those that it runs, without dots, in A-labels.
         self.tlds = frozenset(tlds)
-        self._access = Access(host, port, registrar, password, ca_file, server_name, timeout)
+        self._access = Access(host, port, registrar, password, ca_file, server_name, client_files, timeout)
         self._pool = Pool(self._access, sessions)
         # The message queue has a session of its own: customers' commands never wait for it, nor it for them.
         self._mailbox = Pool(self._access, 1)
@@ -120,17 +121,13 @@ class Registry:
         years: int = 1,
         *,
         registrant: str,
-        admin: str | None = None,
-        tech: str | None = None,
-        billing: str | None = None,
+        contacts: Sequence[tuple[str, str]] = (),
         nameservers: Sequence[str] = (),
         auth_info: str,
         ds: Sequence[DsRecord] = (),
         cl_trid: str,
     ) -> Created:
-        """Register. The name servers must exist as host objects: see ensure_hosts."""
-        roles = (("admin", admin), ("tech", tech), ("billing", billing))
-        contacts = [(role, contact) for role, contact in roles if contact]
+        """Register. Contacts are (role, id). The name servers must exist as host objects."""
         command = commands.create_domain(name, years, registrant, contacts, nameservers, auth_info, ds, cl_trid)
         return await self._run(command, answers.created)
 
@@ -240,17 +237,6 @@ class Registry:
     async def delete_host(self, name: str, *, cl_trid: str) -> Done:
         """Refused with 2305 while a domain uses it."""
         return await self._run(commands.delete(HOST, name, cl_trid), answers.done)
-
-    async def ensure_hosts(self, names: Sequence[str], *, cl_trid: str) -> None:
-        """Create the outside name servers that the registry does not have. Harmless to repeat."""
-        missing = [a.name for a in (await self.check_hosts(names)).values() if a.available] if names else []
-        for number, name in enumerate(missing):
-            try:
-                await self.create_host(name, cl_trid=f"{cl_trid[:60]}-h{number}")
-            except EppRefused as refusal:
-                # Somebody else was faster, which is as good.
-                if refusal.code != 2302:
-                    raise
 
     # The message queue
 

@@ -28,6 +28,8 @@ class Access:
     #: The system's authorities without one.
     ca_file: Path | None
     server_name: str
+    #: Who we are on the connection (RFC 5734 section 9), where the registry wants to see it: certificate and key, PEM.
+    client_files: tuple[Path, Path] | None
     timeout: float
     """Seconds for a command; connecting and login get as much again."""
 
@@ -52,7 +54,7 @@ class Session:
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(access.timeout):
-                context = await asyncio.to_thread(_trust, access.ca_file)
+                context = await asyncio.to_thread(_trust, access)
                 reader, writer = await asyncio.open_connection(
                     access.host, access.port, ssl=context, server_hostname=access.server_name
                 )
@@ -146,9 +148,13 @@ class Session:
         self._writer.transport.abort()
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=None if ca_file is None else str(ca_file))
+def _trust(access: Access) -> ssl.SSLContext:
+    context = ssl.create_default_context(
+        ssl.Purpose.SERVER_AUTH, cafile=None if access.ca_file is None else str(access.ca_file)
+    )
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if access.client_files is not None:
+        context.load_cert_chain(*access.client_files)
     return context
 
 

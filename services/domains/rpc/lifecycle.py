@@ -50,4 +50,5 @@ def to_pb(domain_id: UUID, derived: lifecycle.State) -> pb.DomainLifecycle:
         restorable_until=times.to_pb(deadlines.restorable_until),
         deletes_at=times.to_pb(deadlines.deletes_at),
         transfer_locked_until=times.to_pb(deadlines.transfer_locked_until),
+        add_grace_until=times.to_pb(deadlines.add_grace_until),
     )

@@ -136,4 +136,5 @@ def _contact(row: Row, now: datetime) -> pb.RegistryContact:
         verified_at=times.to_pb(row["verified_at"]),
         verified_until=times.to_pb(row["verified_until"]),
         domains=row["domains"],
+        registry=row["registry"],
     )

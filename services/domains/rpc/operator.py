@@ -18,9 +18,10 @@ from services.domains.names import parse
 from services.domains.orders import RegistryUnavailable
 from services.domains.rpc.domains import state_to_pb
 from services.domains.rpc.domains import to_pb as domain_to_pb
+from services.domains.rpc.lifecycle import to_pb as lifecycle_to_pb
 
 PERMISSION = "operator"
-_LISTS = ("required_contacts", "local_presence", "confirmed_changes", "idn_scripts")
+_LISTS = ("required_contacts", "local_presence", "confirmed_changes", "idn_scripts", "lock_statuses")
 
 
 class DomainNotHeld(DomainError):
@@ -59,7 +60,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
             locks = [
                 {"kind": one.kind, "from_date": one.from_date, "days": one.days} for one in req.rules.locks.periods
             ]
-        row = await tld_rules.change(self.db, call.actor, req.tld.lower(), changed, locks)
+        row = await tld_rules.change(self.db, call.actor, req.tld, changed, locks, create=req.create)
         return pb.SetTldRulesResponse(tld=_tld(row))
 
     @requires(PERMISSION)
@@ -93,9 +94,9 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
         )
 
     @requires(PERMISSION)
-    async def ShowDomain(self, req: pb.ShowDomainRequest, _: Call) -> pb.ShowDomainResponse:
+    async def ShowDomain(self, req: pb.ShowDomainRequest, call: Call) -> pb.ShowDomainResponse:
         name = parse(req.name)
-        found = await history.of_name(self.db, name.ascii)
+        found = await history.of_name(self.db, name.ascii, call.now)
         if not found:
             raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
         return pb.ShowDomainResponse(histories=map(_history, found))
@@ -200,4 +201,5 @@ def _history(one: history.History) -> pb.DomainHistory:
         operations=map(operations.to_pb, one.operations),
         zone_changes=one.zone_changes,
         zone_version=one.zone_version,
+        lifecycle=lifecycle_to_pb(domain["id"], one.derived),
     )

@@ -111,6 +111,7 @@ class DomainLifecycle(_message.Message):
     RESTORABLE_UNTIL_FIELD_NUMBER: _builtins.int
     DELETES_AT_FIELD_NUMBER: _builtins.int
     TRANSFER_LOCKED_UNTIL_FIELD_NUMBER: _builtins.int
+    ADD_GRACE_UNTIL_FIELD_NUMBER: _builtins.int
     domain_id: _builtins.str
     @_builtins.property
     def permits(self) -> _containers.RepeatedCompositeFieldContainer[Global___DomainPermit]: ...
@@ -130,6 +131,10 @@ class DomainLifecycle(_message.Message):
     def transfer_locked_until(self) -> _timestamp_pb2.Timestamp:
         """No registrar gets it before."""
 
+    @_builtins.property
+    def add_grace_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when a delete gives the registration's fee back."""
+
     def __init__(
         self,
         *,
@@ -139,10 +144,11 @@ class DomainLifecycle(_message.Message):
         restorable_until: _timestamp_pb2.Timestamp | None = ...,
         deletes_at: _timestamp_pb2.Timestamp | None = ...,
         transfer_locked_until: _timestamp_pb2.Timestamp | None = ...,
+        add_grace_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deletes_at", b"deletes_at", "renewable_until", b"renewable_until", "restorable_until", b"restorable_until", "transfer_locked_until", b"transfer_locked_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add_grace_until", b"add_grace_until", "deletes_at", b"deletes_at", "renewable_until", b"renewable_until", "restorable_until", b"restorable_until", "transfer_locked_until", b"transfer_locked_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deletes_at", b"deletes_at", "domain_id", b"domain_id", "permits", b"permits", "renewable_until", b"renewable_until", "restorable_until", b"restorable_until", "transfer_locked_until", b"transfer_locked_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_grace_until", b"add_grace_until", "deletes_at", b"deletes_at", "domain_id", b"domain_id", "permits", b"permits", "renewable_until", b"renewable_until", "restorable_until", b"restorable_until", "transfer_locked_until", b"transfer_locked_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

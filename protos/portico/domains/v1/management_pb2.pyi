@@ -185,12 +185,15 @@ class RegistryContact(_message.Message):
     VERIFIED_AT_FIELD_NUMBER: _builtins.int
     VERIFIED_UNTIL_FIELD_NUMBER: _builtins.int
     DOMAINS_FIELD_NUMBER: _builtins.int
+    REGISTRY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     handle: _builtins.str
     """The id at the registry."""
     verification: Global___ContactVerification.ValueType
     domains: _builtins.int
     """Domains of the account that it is a contact of, as far as the caller may see them."""
+    registry: _builtins.str
+    """The registry that keeps it; registries share no contacts."""
     @_builtins.property
     def data(self) -> Global___ContactData: ...
     @_builtins.property
@@ -207,10 +210,11 @@ class RegistryContact(_message.Message):
         verified_at: _timestamp_pb2.Timestamp | None = ...,
         verified_until: _timestamp_pb2.Timestamp | None = ...,
         domains: _builtins.int = ...,
+        registry: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "verified_at", b"verified_at", "verified_until", b"verified_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "domains", b"domains", "handle", b"handle", "id", b"id", "verification", b"verification", "verified_at", b"verified_at", "verified_until", b"verified_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "domains", b"domains", "handle", b"handle", "id", b"id", "registry", b"registry", "verification", b"verification", "verified_at", b"verified_at", "verified_until", b"verified_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

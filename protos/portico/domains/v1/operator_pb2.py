@@ -26,9 +26,10 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.common.v1 import common_pb2 as portico_dot_common_dot_v1_dot_common__pb2
 from portico.common.v1 import rules_pb2 as portico_dot_common_dot_v1_dot_rules__pb2
 from portico.domains.v1 import domains_pb2 as portico_dot_domains_dot_v1_dot_domains__pb2
+from portico.domains.v1 import lifecycle_pb2 as portico_dot_domains_dot_v1_dot_lifecycle__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/domains/v1/operator.proto\x12\x12portico.domains.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eportico/common/v1/common.proto\x1a\x1dportico/common/v1/rules.proto\x1a portico/domains/v1/domains.proto\"\x17\n\x15ListRegistriesRequest\"\xef\x01\n\x08Registry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.portico.domains.v1.RegistryState\x12\x10\n\x08sessions\x18\x03 \x01(\x05\x12-\n\tpolled_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cqueue_length\x18\x05 \x01(\x05\x12-\n\tfailed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x07 \x01(\t\x12\x0c\n\x04tlds\x18\x08 \x03(\t\"J\n\x16ListRegistriesResponse\x12\x30\n\nregistries\x18\x01 \x03(\x0b\x32\x1c.portico.domains.v1.Registry\"\'\n\nStringList\x12\x19\n\x06values\x18\x01 \x03(\tB\t\xaa\xd4\x18\x05\x18\xac\x02@d\"\x90\x01\n\nLockPeriod\x12=\n\x04kind\x18\x01 \x01(\tB/\xaa\xd4\x18+\x08\x01\"\'REGISTRATION|TRANSFER|REGISTRANT_CHANGE\x12*\n\tfrom_date\x18\x02 \x01(\tB\x17\xaa\xd4\x18\x13\x08\x01\"\x0f\\d{4}-\\d\\d-\\d\\d\x12\x17\n\x04\x64\x61ys\x18\x03 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02\"I\n\x0eLockPeriodList\x12\x37\n\x07periods\x18\x01 \x03(\x0b\x32\x1e.portico.domains.v1.LockPeriodB\x06\xaa\xd4\x18\x02\x18\x64\"\xd8\x08\n\x08TldRules\x12\x11\n\x04sold\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12 \n\tmin_years\x18\x02 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x01\x38\nH\x01\x88\x01\x01\x12 \n\tmax_years\x18\x03 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x01\x38\nH\x02\x88\x01\x01\x12;\n\x12\x61uth_code_delivery\x18\x04 \x01(\tB\x1a\xaa\xd4\x18\x16\"\x14SHOWN|REGISTRY_EMAILH\x03\x88\x01\x01\x12&\n\x0fmin_nameservers\x18\x05 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x00\x38\rH\x04\x88\x01\x01\x12&\n\x0fmax_nameservers\x18\x06 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x01\x38\rH\x05\x88\x01\x01\x12&\n\x0e\x61\x64\x64_grace_days\x18\x07 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x06\x88\x01\x01\x12(\n\x10renew_grace_days\x18\x08 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x07\x88\x01\x01\x12\'\n\x0fredemption_days\x18\t \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x08\x88\x01\x01\x12+\n\x13pending_delete_days\x18\n \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\t\x88\x01\x01\x12\x39\n\x11required_contacts\x18\x0b \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12\x36\n\x0elocal_presence\x18\x0c \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12\x13\n\x06\x64nssec\x18\r \x01(\x08H\n\x88\x01\x01\x12:\n\x11registrant_change\x18\x0e \x01(\tB\x1a\xaa\xd4\x18\x16\"\x14UPDATE|TRADE|REFUSEDH\x0b\x88\x01\x01\x12\x39\n\x11\x63onfirmed_changes\x18\x0f \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12-\n\x15\x63ontact_verified_days\x18\x10 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xc2\x1cH\x0c\x88\x01\x01\x12\x33\n\x0bidn_scripts\x18\x11 \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12$\n\x0eidn_characters\x18\x12 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xe8\x07H\r\x88\x01\x01\x12\x31\n\x05locks\x18\x13 \x01(\x0b\x32\".portico.domains.v1.LockPeriodListB\x07\n\x05_soldB\x0c\n\n_min_yearsB\x0c\n\n_max_yearsB\x15\n\x13_auth_code_deliveryB\x12\n\x10_min_nameserversB\x12\n\x10_max_nameserversB\x11\n\x0f_add_grace_daysB\x13\n\x11_renew_grace_daysB\x12\n\x10_redemption_daysB\x16\n\x14_pending_delete_daysB\t\n\x07_dnssecB\x14\n\x12_registrant_changeB\x18\n\x16_contact_verified_daysB\x11\n\x0f_idn_characters\"?\n\x03Tld\x12\x0b\n\x03tld\x18\x01 \x01(\t\x12+\n\x05rules\x18\x02 \x01(\x0b\x32\x1c.portico.domains.v1.TldRules\"\x11\n\x0fListTldsRequest\"9\n\x10ListTldsResponse\x12%\n\x04tlds\x18\x01 \x03(\x0b\x32\x17.portico.domains.v1.Tld\"`\n\x12SetTldRulesRequest\x12\x15\n\x03tld\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01\x18?\x12\x33\n\x05rules\x18\x02 \x01(\x0b\x32\x1c.portico.domains.v1.TldRulesB\x06\xaa\xd4\x18\x02\x08\x01\";\n\x13SetTldRulesResponse\x12$\n\x03tld\x18\x01 \x01(\x0b\x32\x17.portico.domains.v1.Tld\"9\n\nDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04ours\x18\x02 \x01(\t\x12\x0e\n\x06theirs\x18\x03 \x01(\t\",\n\x11SyncDomainRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\"y\n\x12SyncDomainResponse\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.portico.domains.v1.DomainState\x12\x33\n\x0b\x64ifferences\x18\x02 \x03(\x0b\x32\x1e.portico.domains.v1.Difference\"a\n\x15RetryOrderItemRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\x12/\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\"\\\n\x16RetryOrderItemResponse\x12\x11\n\tdomain_id\x18\x01 \x01(\t\x12/\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\"{\n\x14\x46\x61ilOrderItemRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\x12\x19\n\x06reason\x18\x02 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xf4\x03\x12/\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\"o\n\x15\x46\x61ilOrderItemResponse\x12\x11\n\tdomain_id\x18\x01 \x01(\t\x12/\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\x12\x12\n\ncancelling\x18\x03 \x01(\x08\",\n\x11ShowDomainRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\"\xdb\x01\n\x0eRegistryIntent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07said_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nsettled_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\x0fRegistryMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03xml\x18\x06 \x01(\t\"\x89\x01\n\x05\x44rift\x12\x32\n\ndifference\x18\x01 \x01(\x0b\x32\x1e.portico.domains.v1.Difference\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x0f\n\x07settled\x18\x03 \x01(\t\x12,\n\x08\x66ound_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf2\x03\n\rDomainHistory\x12*\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x1a.portico.domains.v1.Domain\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x0bstate_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsynced_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x06 \x01(\t\x12\x10\n\x08order_id\x18\x07 \x01(\t\x12\x33\n\x07intents\x18\x08 \x03(\x0b\x32\".portico.domains.v1.RegistryIntent\x12\x35\n\x08messages\x18\t \x03(\x0b\x32#.portico.domains.v1.RegistryMessage\x12(\n\x05\x64rift\x18\n \x03(\x0b\x32\x19.portico.domains.v1.Drift\x12\x30\n\noperations\x18\x0b \x03(\x0b\x32\x1c.portico.common.v1.Operation\x12\x14\n\x0czone_changes\x18\x0c \x01(\x03\x12\x14\n\x0czone_version\x18\r \x01(\x03\"J\n\x12ShowDomainResponse\x12\x34\n\thistories\x18\x01 \x03(\x0b\x32!.portico.domains.v1.DomainHistory*{\n\rRegistryState\x12\x1e\n\x1aREGISTRY_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11REGISTRY_STATE_UP\x10\x01\x12\x17\n\x13REGISTRY_STATE_AWAY\x10\x02\x12\x1a\n\x16REGISTRY_STATE_UNKNOWN\x10\x03\x32\xc1\x05\n\x16\x44omainsOperatorService\x12g\n\x0eListRegistries\x12).portico.domains.v1.ListRegistriesRequest\x1a*.portico.domains.v1.ListRegistriesResponse\x12U\n\x08ListTlds\x12#.portico.domains.v1.ListTldsRequest\x1a$.portico.domains.v1.ListTldsResponse\x12^\n\x0bSetTldRules\x12&.portico.domains.v1.SetTldRulesRequest\x1a\'.portico.domains.v1.SetTldRulesResponse\x12[\n\nSyncDomain\x12%.portico.domains.v1.SyncDomainRequest\x1a&.portico.domains.v1.SyncDomainResponse\x12g\n\x0eRetryOrderItem\x12).portico.domains.v1.RetryOrderItemRequest\x1a*.portico.domains.v1.RetryOrderItemResponse\x12\x64\n\rFailOrderItem\x12(.portico.domains.v1.FailOrderItemRequest\x1a).portico.domains.v1.FailOrderItemResponse\x12[\n\nShowDomain\x12%.portico.domains.v1.ShowDomainRequest\x1a&.portico.domains.v1.ShowDomainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/domains/v1/operator.proto\x12\x12portico.domains.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eportico/common/v1/common.proto\x1a\x1dportico/common/v1/rules.proto\x1a portico/domains/v1/domains.proto\x1a\"portico/domains/v1/lifecycle.proto\"\x17\n\x15ListRegistriesRequest\"\xef\x01\n\x08Registry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.portico.domains.v1.RegistryState\x12\x10\n\x08sessions\x18\x03 \x01(\x05\x12-\n\tpolled_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cqueue_length\x18\x05 \x01(\x05\x12-\n\tfailed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x07 \x01(\t\x12\x0c\n\x04tlds\x18\x08 \x03(\t\"J\n\x16ListRegistriesResponse\x12\x30\n\nregistries\x18\x01 \x03(\x0b\x32\x1c.portico.domains.v1.Registry\"\'\n\nStringList\x12\x19\n\x06values\x18\x01 \x03(\tB\t\xaa\xd4\x18\x05\x18\xac\x02@d\"\x90\x01\n\nLockPeriod\x12=\n\x04kind\x18\x01 \x01(\tB/\xaa\xd4\x18+\x08\x01\"\'REGISTRATION|TRANSFER|REGISTRANT_CHANGE\x12*\n\tfrom_date\x18\x02 \x01(\tB\x17\xaa\xd4\x18\x13\x08\x01\"\x0f\\d{4}-\\d\\d-\\d\\d\x12\x17\n\x04\x64\x61ys\x18\x03 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02\"I\n\x0eLockPeriodList\x12\x37\n\x07periods\x18\x01 \x03(\x0b\x32\x1e.portico.domains.v1.LockPeriodB\x06\xaa\xd4\x18\x02\x18\x64\"\xdb\x0c\n\x08TldRules\x12\x11\n\x04sold\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12 \n\tmin_years\x18\x02 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x01\x38\nH\x01\x88\x01\x01\x12 \n\tmax_years\x18\x03 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x01\x38\nH\x02\x88\x01\x01\x12;\n\x12\x61uth_code_delivery\x18\x04 \x01(\tB\x1a\xaa\xd4\x18\x16\"\x14SHOWN|REGISTRY_EMAILH\x03\x88\x01\x01\x12&\n\x0fmin_nameservers\x18\x05 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x00\x38\rH\x04\x88\x01\x01\x12&\n\x0fmax_nameservers\x18\x06 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x01\x38\rH\x05\x88\x01\x01\x12&\n\x0e\x61\x64\x64_grace_days\x18\x07 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x06\x88\x01\x01\x12(\n\x10renew_grace_days\x18\x08 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x07\x88\x01\x01\x12\'\n\x0fredemption_days\x18\t \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x08\x88\x01\x01\x12+\n\x13pending_delete_days\x18\n \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\t\x88\x01\x01\x12\x39\n\x11required_contacts\x18\x0b \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12\x36\n\x0elocal_presence\x18\x0c \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12\x13\n\x06\x64nssec\x18\r \x01(\x08H\n\x88\x01\x01\x12:\n\x11registrant_change\x18\x0e \x01(\tB\x1a\xaa\xd4\x18\x16\"\x14UPDATE|TRADE|REFUSEDH\x0b\x88\x01\x01\x12\x39\n\x11\x63onfirmed_changes\x18\x0f \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12-\n\x15\x63ontact_verified_days\x18\x10 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xc2\x1cH\x0c\x88\x01\x01\x12\x33\n\x0bidn_scripts\x18\x11 \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12$\n\x0eidn_characters\x18\x12 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xe8\x07H\r\x88\x01\x01\x12\x31\n\x05locks\x18\x13 \x01(\x0b\x32\".portico.domains.v1.LockPeriodList\x12\x35\n\rlock_statuses\x18\x14 \x01(\x0b\x32\x1e.portico.domains.v1.StringList\x12$\n\nds_seconds\x18\x15 \x01(\x05\x42\x0b\xaa\xd4\x18\x07\x30\x00\x38\x80\x9a\x9e\x01H\x0e\x88\x01\x01\x12\x19\n\x0ctransferable\x18\x16 \x01(\x08H\x0f\x88\x01\x01\x12%\n\x0etransfer_years\x18\x17 \x01(\x05\x42\x08\xaa\xd4\x18\x04\x30\x00\x38\x01H\x10\x88\x01\x01\x12%\n\rauth_code_min\x18\x18 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x01\x38\xff\x01H\x11\x88\x01\x01\x12%\n\rauth_code_max\x18\x19 \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x01\x38\xff\x01H\x12\x88\x01\x01\x12+\n\x13\x61uth_code_wait_days\x18\x1a \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x01\x38\xed\x02H\x13\x88\x01\x01\x12(\n\x10renew_ahead_days\x18\x1b \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x14\x88\x01\x01\x12&\n\x0erenew_pay_days\x18\x1c \x01(\x05\x42\t\xaa\xd4\x18\x05\x30\x00\x38\xed\x02H\x15\x88\x01\x01\x42\x07\n\x05_soldB\x0c\n\n_min_yearsB\x0c\n\n_max_yearsB\x15\n\x13_auth_code_deliveryB\x12\n\x10_min_nameserversB\x12\n\x10_max_nameserversB\x11\n\x0f_add_grace_daysB\x13\n\x11_renew_grace_daysB\x12\n\x10_redemption_daysB\x16\n\x14_pending_delete_daysB\t\n\x07_dnssecB\x14\n\x12_registrant_changeB\x18\n\x16_contact_verified_daysB\x11\n\x0f_idn_charactersB\r\n\x0b_ds_secondsB\x0f\n\r_transferableB\x11\n\x0f_transfer_yearsB\x10\n\x0e_auth_code_minB\x10\n\x0e_auth_code_maxB\x16\n\x14_auth_code_wait_daysB\x13\n\x11_renew_ahead_daysB\x11\n\x0f_renew_pay_days\"?\n\x03Tld\x12\x0b\n\x03tld\x18\x01 \x01(\t\x12+\n\x05rules\x18\x02 \x01(\x0b\x32\x1c.portico.domains.v1.TldRules\"\x11\n\x0fListTldsRequest\"9\n\x10ListTldsResponse\x12%\n\x04tlds\x18\x01 \x03(\x0b\x32\x17.portico.domains.v1.Tld\"p\n\x12SetTldRulesRequest\x12\x15\n\x03tld\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01\x18?\x12\x33\n\x05rules\x18\x02 \x01(\x0b\x32\x1c.portico.domains.v1.TldRulesB\x06\xaa\xd4\x18\x02\x08\x01\x12\x0e\n\x06\x63reate\x18\x03 \x01(\x08\";\n\x13SetTldRulesResponse\x12$\n\x03tld\x18\x01 \x01(\x0b\x32\x17.portico.domains.v1.Tld\"9\n\nDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04ours\x18\x02 \x01(\t\x12\x0e\n\x06theirs\x18\x03 \x01(\t\",\n\x11SyncDomainRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\"y\n\x12SyncDomainResponse\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.portico.domains.v1.DomainState\x12\x33\n\x0b\x64ifferences\x18\x02 \x03(\x0b\x32\x1e.portico.domains.v1.Difference\"a\n\x15RetryOrderItemRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\x12/\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\"\\\n\x16RetryOrderItemResponse\x12\x11\n\tdomain_id\x18\x01 \x01(\t\x12/\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\"{\n\x14\x46\x61ilOrderItemRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\x12\x19\n\x06reason\x18\x02 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xf4\x03\x12/\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\"o\n\x15\x46\x61ilOrderItemResponse\x12\x11\n\tdomain_id\x18\x01 \x01(\t\x12/\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1f.portico.domains.v1.OrderAction\x12\x12\n\ncancelling\x18\x03 \x01(\x08\",\n\x11ShowDomainRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\"\xdb\x01\n\x0eRegistryIntent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07said_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nsettled_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\x0fRegistryMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03xml\x18\x06 \x01(\t\"\x89\x01\n\x05\x44rift\x12\x32\n\ndifference\x18\x01 \x01(\x0b\x32\x1e.portico.domains.v1.Difference\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x0f\n\x07settled\x18\x03 \x01(\t\x12,\n\x08\x66ound_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaa\x04\n\rDomainHistory\x12*\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x1a.portico.domains.v1.Domain\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x0bstate_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsynced_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x06 \x01(\t\x12\x10\n\x08order_id\x18\x07 \x01(\t\x12\x33\n\x07intents\x18\x08 \x03(\x0b\x32\".portico.domains.v1.RegistryIntent\x12\x35\n\x08messages\x18\t \x03(\x0b\x32#.portico.domains.v1.RegistryMessage\x12(\n\x05\x64rift\x18\n \x03(\x0b\x32\x19.portico.domains.v1.Drift\x12\x30\n\noperations\x18\x0b \x03(\x0b\x32\x1c.portico.common.v1.Operation\x12\x14\n\x0czone_changes\x18\x0c \x01(\x03\x12\x14\n\x0czone_version\x18\r \x01(\x03\x12\x36\n\tlifecycle\x18\x0e \x01(\x0b\x32#.portico.domains.v1.DomainLifecycle\"J\n\x12ShowDomainResponse\x12\x34\n\thistories\x18\x01 \x03(\x0b\x32!.portico.domains.v1.DomainHistory*{\n\rRegistryState\x12\x1e\n\x1aREGISTRY_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11REGISTRY_STATE_UP\x10\x01\x12\x17\n\x13REGISTRY_STATE_AWAY\x10\x02\x12\x1a\n\x16REGISTRY_STATE_UNKNOWN\x10\x03\x32\xc1\x05\n\x16\x44omainsOperatorService\x12g\n\x0eListRegistries\x12).portico.domains.v1.ListRegistriesRequest\x1a*.portico.domains.v1.ListRegistriesResponse\x12U\n\x08ListTlds\x12#.portico.domains.v1.ListTldsRequest\x1a$.portico.domains.v1.ListTldsResponse\x12^\n\x0bSetTldRules\x12&.portico.domains.v1.SetTldRulesRequest\x1a\'.portico.domains.v1.SetTldRulesResponse\x12[\n\nSyncDomain\x12%.portico.domains.v1.SyncDomainRequest\x1a&.portico.domains.v1.SyncDomainResponse\x12g\n\x0eRetryOrderItem\x12).portico.domains.v1.RetryOrderItemRequest\x1a*.portico.domains.v1.RetryOrderItemResponse\x12\x64\n\rFailOrderItem\x12(.portico.domains.v1.FailOrderItemRequest\x1a).portico.domains.v1.FailOrderItemResponse\x12[\n\nShowDomain\x12%.portico.domains.v1.ShowDomainRequest\x1a&.portico.domains.v1.ShowDomainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -69,6 +70,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TLDRULES'].fields_by_name['contact_verified_days']._serialized_options = b'\252\324\030\0050\0008\302\034'
   _globals['_TLDRULES'].fields_by_name['idn_characters']._loaded_options = None
   _globals['_TLDRULES'].fields_by_name['idn_characters']._serialized_options = b'\252\324\030\003\030\350\007'
+  _globals['_TLDRULES'].fields_by_name['ds_seconds']._loaded_options = None
+  _globals['_TLDRULES'].fields_by_name['ds_seconds']._serialized_options = b'\252\324\030\0070\0008\200\232\236\001'
+  _globals['_TLDRULES'].fields_by_name['transfer_years']._loaded_options = None
+  _globals['_TLDRULES'].fields_by_name['transfer_years']._serialized_options = b'\252\324\030\0040\0008\001'
+  _globals['_TLDRULES'].fields_by_name['auth_code_min']._loaded_options = None
+  _globals['_TLDRULES'].fields_by_name['auth_code_min']._serialized_options = b'\252\324\030\0050\0018\377\001'
+  _globals['_TLDRULES'].fields_by_name['auth_code_max']._loaded_options = None
+  _globals['_TLDRULES'].fields_by_name['auth_code_max']._serialized_options = b'\252\324\030\0050\0018\377\001'
+  _globals['_TLDRULES'].fields_by_name['auth_code_wait_days']._loaded_options = None
+  _globals['_TLDRULES'].fields_by_name['auth_code_wait_days']._serialized_options = b'\252\324\030\0050\0018\355\002'
+  _globals['_TLDRULES'].fields_by_name['renew_ahead_days']._loaded_options = None
+  _globals['_TLDRULES'].fields_by_name['renew_ahead_days']._serialized_options = b'\252\324\030\0050\0008\355\002'
+  _globals['_TLDRULES'].fields_by_name['renew_pay_days']._loaded_options = None
+  _globals['_TLDRULES'].fields_by_name['renew_pay_days']._serialized_options = b'\252\324\030\0050\0008\355\002'
   _globals['_SETTLDRULESREQUEST'].fields_by_name['tld']._loaded_options = None
   _globals['_SETTLDRULESREQUEST'].fields_by_name['tld']._serialized_options = b'\252\324\030\004\010\001\030?'
   _globals['_SETTLDRULESREQUEST'].fields_by_name['rules']._loaded_options = None
@@ -83,58 +98,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FAILORDERITEMREQUEST'].fields_by_name['reason']._serialized_options = b'\252\324\030\005\010\001\030\364\003'
   _globals['_SHOWDOMAINREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_SHOWDOMAINREQUEST'].fields_by_name['name']._serialized_options = b'\252\324\030\005\010\001\030\350\007'
-  _globals['_REGISTRYSTATE']._serialized_start=4016
-  _globals['_REGISTRYSTATE']._serialized_end=4139
-  _globals['_LISTREGISTRIESREQUEST']._serialized_start=187
-  _globals['_LISTREGISTRIESREQUEST']._serialized_end=210
-  _globals['_REGISTRY']._serialized_start=213
-  _globals['_REGISTRY']._serialized_end=452
-  _globals['_LISTREGISTRIESRESPONSE']._serialized_start=454
-  _globals['_LISTREGISTRIESRESPONSE']._serialized_end=528
-  _globals['_STRINGLIST']._serialized_start=530
-  _globals['_STRINGLIST']._serialized_end=569
-  _globals['_LOCKPERIOD']._serialized_start=572
-  _globals['_LOCKPERIOD']._serialized_end=716
-  _globals['_LOCKPERIODLIST']._serialized_start=718
-  _globals['_LOCKPERIODLIST']._serialized_end=791
-  _globals['_TLDRULES']._serialized_start=794
-  _globals['_TLDRULES']._serialized_end=1906
-  _globals['_TLD']._serialized_start=1908
-  _globals['_TLD']._serialized_end=1971
-  _globals['_LISTTLDSREQUEST']._serialized_start=1973
-  _globals['_LISTTLDSREQUEST']._serialized_end=1990
-  _globals['_LISTTLDSRESPONSE']._serialized_start=1992
-  _globals['_LISTTLDSRESPONSE']._serialized_end=2049
-  _globals['_SETTLDRULESREQUEST']._serialized_start=2051
-  _globals['_SETTLDRULESREQUEST']._serialized_end=2147
-  _globals['_SETTLDRULESRESPONSE']._serialized_start=2149
-  _globals['_SETTLDRULESRESPONSE']._serialized_end=2208
-  _globals['_DIFFERENCE']._serialized_start=2210
-  _globals['_DIFFERENCE']._serialized_end=2267
-  _globals['_SYNCDOMAINREQUEST']._serialized_start=2269
-  _globals['_SYNCDOMAINREQUEST']._serialized_end=2313
-  _globals['_SYNCDOMAINRESPONSE']._serialized_start=2315
-  _globals['_SYNCDOMAINRESPONSE']._serialized_end=2436
-  _globals['_RETRYORDERITEMREQUEST']._serialized_start=2438
-  _globals['_RETRYORDERITEMREQUEST']._serialized_end=2535
-  _globals['_RETRYORDERITEMRESPONSE']._serialized_start=2537
-  _globals['_RETRYORDERITEMRESPONSE']._serialized_end=2629
-  _globals['_FAILORDERITEMREQUEST']._serialized_start=2631
-  _globals['_FAILORDERITEMREQUEST']._serialized_end=2754
-  _globals['_FAILORDERITEMRESPONSE']._serialized_start=2756
-  _globals['_FAILORDERITEMRESPONSE']._serialized_end=2867
-  _globals['_SHOWDOMAINREQUEST']._serialized_start=2869
-  _globals['_SHOWDOMAINREQUEST']._serialized_end=2913
-  _globals['_REGISTRYINTENT']._serialized_start=2916
-  _globals['_REGISTRYINTENT']._serialized_end=3135
-  _globals['_REGISTRYMESSAGE']._serialized_start=3138
-  _globals['_REGISTRYMESSAGE']._serialized_end=3297
-  _globals['_DRIFT']._serialized_start=3300
-  _globals['_DRIFT']._serialized_end=3437
-  _globals['_DOMAINHISTORY']._serialized_start=3440
-  _globals['_DOMAINHISTORY']._serialized_end=3938
-  _globals['_SHOWDOMAINRESPONSE']._serialized_start=3940
-  _globals['_SHOWDOMAINRESPONSE']._serialized_end=4014
-  _globals['_DOMAINSOPERATORSERVICE']._serialized_start=4142
-  _globals['_DOMAINSOPERATORSERVICE']._serialized_end=4847
+  _globals['_REGISTRYSTATE']._serialized_start=4639
+  _globals['_REGISTRYSTATE']._serialized_end=4762
+  _globals['_LISTREGISTRIESREQUEST']._serialized_start=223
+  _globals['_LISTREGISTRIESREQUEST']._serialized_end=246
+  _globals['_REGISTRY']._serialized_start=249
+  _globals['_REGISTRY']._serialized_end=488
+  _globals['_LISTREGISTRIESRESPONSE']._serialized_start=490
+  _globals['_LISTREGISTRIESRESPONSE']._serialized_end=564
+  _globals['_STRINGLIST']._serialized_start=566
+  _globals['_STRINGLIST']._serialized_end=605
+  _globals['_LOCKPERIOD']._serialized_start=608
+  _globals['_LOCKPERIOD']._serialized_end=752
+  _globals['_LOCKPERIODLIST']._serialized_start=754
+  _globals['_LOCKPERIODLIST']._serialized_end=827
+  _globals['_TLDRULES']._serialized_start=830
+  _globals['_TLDRULES']._serialized_end=2457
+  _globals['_TLD']._serialized_start=2459
+  _globals['_TLD']._serialized_end=2522
+  _globals['_LISTTLDSREQUEST']._serialized_start=2524
+  _globals['_LISTTLDSREQUEST']._serialized_end=2541
+  _globals['_LISTTLDSRESPONSE']._serialized_start=2543
+  _globals['_LISTTLDSRESPONSE']._serialized_end=2600
+  _globals['_SETTLDRULESREQUEST']._serialized_start=2602
+  _globals['_SETTLDRULESREQUEST']._serialized_end=2714
+  _globals['_SETTLDRULESRESPONSE']._serialized_start=2716
+  _globals['_SETTLDRULESRESPONSE']._serialized_end=2775
+  _globals['_DIFFERENCE']._serialized_start=2777
+  _globals['_DIFFERENCE']._serialized_end=2834
+  _globals['_SYNCDOMAINREQUEST']._serialized_start=2836
+  _globals['_SYNCDOMAINREQUEST']._serialized_end=2880
+  _globals['_SYNCDOMAINRESPONSE']._serialized_start=2882
+  _globals['_SYNCDOMAINRESPONSE']._serialized_end=3003
+  _globals['_RETRYORDERITEMREQUEST']._serialized_start=3005
+  _globals['_RETRYORDERITEMREQUEST']._serialized_end=3102
+  _globals['_RETRYORDERITEMRESPONSE']._serialized_start=3104
+  _globals['_RETRYORDERITEMRESPONSE']._serialized_end=3196
+  _globals['_FAILORDERITEMREQUEST']._serialized_start=3198
+  _globals['_FAILORDERITEMREQUEST']._serialized_end=3321
+  _globals['_FAILORDERITEMRESPONSE']._serialized_start=3323
+  _globals['_FAILORDERITEMRESPONSE']._serialized_end=3434
+  _globals['_SHOWDOMAINREQUEST']._serialized_start=3436
+  _globals['_SHOWDOMAINREQUEST']._serialized_end=3480
+  _globals['_REGISTRYINTENT']._serialized_start=3483
+  _globals['_REGISTRYINTENT']._serialized_end=3702
+  _globals['_REGISTRYMESSAGE']._serialized_start=3705
+  _globals['_REGISTRYMESSAGE']._serialized_end=3864
+  _globals['_DRIFT']._serialized_start=3867
+  _globals['_DRIFT']._serialized_end=4004
+  _globals['_DOMAINHISTORY']._serialized_start=4007
+  _globals['_DOMAINHISTORY']._serialized_end=4561
+  _globals['_SHOWDOMAINRESPONSE']._serialized_start=4563
+  _globals['_SHOWDOMAINRESPONSE']._serialized_end=4637
+  _globals['_DOMAINSOPERATORSERVICE']._serialized_start=4765
+  _globals['_DOMAINSOPERATORSERVICE']._serialized_end=5470
 # @@protoc_insertion_point(module_scope)

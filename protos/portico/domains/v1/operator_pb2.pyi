@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from portico.common.v1 import common_pb2 as _common_pb2
 from portico.domains.v1 import domains_pb2 as _domains_pb2
+from portico.domains.v1 import lifecycle_pb2 as _lifecycle_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -225,6 +226,15 @@ class TldRules(_message.Message):
     IDN_SCRIPTS_FIELD_NUMBER: _builtins.int
     IDN_CHARACTERS_FIELD_NUMBER: _builtins.int
     LOCKS_FIELD_NUMBER: _builtins.int
+    LOCK_STATUSES_FIELD_NUMBER: _builtins.int
+    DS_SECONDS_FIELD_NUMBER: _builtins.int
+    TRANSFERABLE_FIELD_NUMBER: _builtins.int
+    TRANSFER_YEARS_FIELD_NUMBER: _builtins.int
+    AUTH_CODE_MIN_FIELD_NUMBER: _builtins.int
+    AUTH_CODE_MAX_FIELD_NUMBER: _builtins.int
+    AUTH_CODE_WAIT_DAYS_FIELD_NUMBER: _builtins.int
+    RENEW_AHEAD_DAYS_FIELD_NUMBER: _builtins.int
+    RENEW_PAY_DAYS_FIELD_NUMBER: _builtins.int
     sold: _builtins.bool
     min_years: _builtins.int
     max_years: _builtins.int
@@ -243,6 +253,19 @@ class TldRules(_message.Message):
     """How long a verification of the holder lasts; 0: the registry makes none."""
     idn_characters: _builtins.str
     """The only letters beside a-z, 0-9 and the hyphen; empty: every letter of the scripts."""
+    ds_seconds: _builtins.int
+    """Seconds for which a DS may live on after it was taken away."""
+    transferable: _builtins.bool
+    """Whether names can be moved between registrars, and the years that this adds."""
+    transfer_years: _builtins.int
+    auth_code_min: _builtins.int
+    """Characters of an auth code."""
+    auth_code_max: _builtins.int
+    auth_code_wait_days: _builtins.int
+    """How long a transfer waits for the right code."""
+    renew_ahead_days: _builtins.int
+    """Days before the expiry in which a renewal is ordered by itself, and until which it can be paid."""
+    renew_pay_days: _builtins.int
     @_builtins.property
     def required_contacts(self) -> Global___StringList:
         """registrant, admin, tech, billing."""
@@ -261,6 +284,10 @@ class TldRules(_message.Message):
 
     @_builtins.property
     def locks(self) -> Global___LockPeriodList: ...
+    @_builtins.property
+    def lock_statuses(self) -> Global___StringList:
+        """What our lock sets: clientTransferProhibited, and perhaps clientUpdateProhibited and clientDeleteProhibited."""
+
     def __init__(
         self,
         *,
@@ -283,19 +310,36 @@ class TldRules(_message.Message):
         idn_scripts: Global___StringList | None = ...,
         idn_characters: _builtins.str | None = ...,
         locks: Global___LockPeriodList | None = ...,
+        lock_statuses: Global___StringList | None = ...,
+        ds_seconds: _builtins.int | None = ...,
+        transferable: _builtins.bool | None = ...,
+        transfer_years: _builtins.int | None = ...,
+        auth_code_min: _builtins.int | None = ...,
+        auth_code_max: _builtins.int | None = ...,
+        auth_code_wait_days: _builtins.int | None = ...,
+        renew_ahead_days: _builtins.int | None = ...,
+        renew_pay_days: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_grace_days", b"_renew_grace_days", "_sold", b"_sold", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_grace_days", b"renew_grace_days", "required_contacts", b"required_contacts", "sold", b"sold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_auth_code_max", b"_auth_code_max", "_auth_code_min", b"_auth_code_min", "_auth_code_wait_days", b"_auth_code_wait_days", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_ds_seconds", b"_ds_seconds", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_ahead_days", b"_renew_ahead_days", "_renew_grace_days", b"_renew_grace_days", "_renew_pay_days", b"_renew_pay_days", "_sold", b"_sold", "_transfer_years", b"_transfer_years", "_transferable", b"_transferable", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "auth_code_max", b"auth_code_max", "auth_code_min", b"auth_code_min", "auth_code_wait_days", b"auth_code_wait_days", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "ds_seconds", b"ds_seconds", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "lock_statuses", b"lock_statuses", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_ahead_days", b"renew_ahead_days", "renew_grace_days", b"renew_grace_days", "renew_pay_days", b"renew_pay_days", "required_contacts", b"required_contacts", "sold", b"sold", "transfer_years", b"transfer_years", "transferable", b"transferable"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_grace_days", b"_renew_grace_days", "_sold", b"_sold", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_grace_days", b"renew_grace_days", "required_contacts", b"required_contacts", "sold", b"sold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days", "_auth_code_delivery", b"_auth_code_delivery", "_auth_code_max", b"_auth_code_max", "_auth_code_min", b"_auth_code_min", "_auth_code_wait_days", b"_auth_code_wait_days", "_contact_verified_days", b"_contact_verified_days", "_dnssec", b"_dnssec", "_ds_seconds", b"_ds_seconds", "_idn_characters", b"_idn_characters", "_max_nameservers", b"_max_nameservers", "_max_years", b"_max_years", "_min_nameservers", b"_min_nameservers", "_min_years", b"_min_years", "_pending_delete_days", b"_pending_delete_days", "_redemption_days", b"_redemption_days", "_registrant_change", b"_registrant_change", "_renew_ahead_days", b"_renew_ahead_days", "_renew_grace_days", b"_renew_grace_days", "_renew_pay_days", b"_renew_pay_days", "_sold", b"_sold", "_transfer_years", b"_transfer_years", "_transferable", b"_transferable", "add_grace_days", b"add_grace_days", "auth_code_delivery", b"auth_code_delivery", "auth_code_max", b"auth_code_max", "auth_code_min", b"auth_code_min", "auth_code_wait_days", b"auth_code_wait_days", "confirmed_changes", b"confirmed_changes", "contact_verified_days", b"contact_verified_days", "dnssec", b"dnssec", "ds_seconds", b"ds_seconds", "idn_characters", b"idn_characters", "idn_scripts", b"idn_scripts", "local_presence", b"local_presence", "lock_statuses", b"lock_statuses", "locks", b"locks", "max_nameservers", b"max_nameservers", "max_years", b"max_years", "min_nameservers", b"min_nameservers", "min_years", b"min_years", "pending_delete_days", b"pending_delete_days", "redemption_days", b"redemption_days", "registrant_change", b"registrant_change", "renew_ahead_days", b"renew_ahead_days", "renew_grace_days", b"renew_grace_days", "renew_pay_days", b"renew_pay_days", "required_contacts", b"required_contacts", "sold", b"sold", "transfer_years", b"transfer_years", "transferable", b"transferable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__add_grace_days: _TypeAlias = _typing.Literal["add_grace_days"]  # noqa: Y015
     _WhichOneofArgType__add_grace_days: _TypeAlias = _typing.Literal["_add_grace_days", b"_add_grace_days"]  # noqa: Y015
     _WhichOneofReturnType__auth_code_delivery: _TypeAlias = _typing.Literal["auth_code_delivery"]  # noqa: Y015
     _WhichOneofArgType__auth_code_delivery: _TypeAlias = _typing.Literal["_auth_code_delivery", b"_auth_code_delivery"]  # noqa: Y015
+    _WhichOneofReturnType__auth_code_max: _TypeAlias = _typing.Literal["auth_code_max"]  # noqa: Y015
+    _WhichOneofArgType__auth_code_max: _TypeAlias = _typing.Literal["_auth_code_max", b"_auth_code_max"]  # noqa: Y015
+    _WhichOneofReturnType__auth_code_min: _TypeAlias = _typing.Literal["auth_code_min"]  # noqa: Y015
+    _WhichOneofArgType__auth_code_min: _TypeAlias = _typing.Literal["_auth_code_min", b"_auth_code_min"]  # noqa: Y015
+    _WhichOneofReturnType__auth_code_wait_days: _TypeAlias = _typing.Literal["auth_code_wait_days"]  # noqa: Y015
+    _WhichOneofArgType__auth_code_wait_days: _TypeAlias = _typing.Literal["_auth_code_wait_days", b"_auth_code_wait_days"]  # noqa: Y015
     _WhichOneofReturnType__contact_verified_days: _TypeAlias = _typing.Literal["contact_verified_days"]  # noqa: Y015
     _WhichOneofArgType__contact_verified_days: _TypeAlias = _typing.Literal["_contact_verified_days", b"_contact_verified_days"]  # noqa: Y015
     _WhichOneofReturnType__dnssec: _TypeAlias = _typing.Literal["dnssec"]  # noqa: Y015
     _WhichOneofArgType__dnssec: _TypeAlias = _typing.Literal["_dnssec", b"_dnssec"]  # noqa: Y015
+    _WhichOneofReturnType__ds_seconds: _TypeAlias = _typing.Literal["ds_seconds"]  # noqa: Y015
+    _WhichOneofArgType__ds_seconds: _TypeAlias = _typing.Literal["_ds_seconds", b"_ds_seconds"]  # noqa: Y015
     _WhichOneofReturnType__idn_characters: _TypeAlias = _typing.Literal["idn_characters"]  # noqa: Y015
     _WhichOneofArgType__idn_characters: _TypeAlias = _typing.Literal["_idn_characters", b"_idn_characters"]  # noqa: Y015
     _WhichOneofReturnType__max_nameservers: _TypeAlias = _typing.Literal["max_nameservers"]  # noqa: Y015
@@ -312,18 +356,34 @@ class TldRules(_message.Message):
     _WhichOneofArgType__redemption_days: _TypeAlias = _typing.Literal["_redemption_days", b"_redemption_days"]  # noqa: Y015
     _WhichOneofReturnType__registrant_change: _TypeAlias = _typing.Literal["registrant_change"]  # noqa: Y015
     _WhichOneofArgType__registrant_change: _TypeAlias = _typing.Literal["_registrant_change", b"_registrant_change"]  # noqa: Y015
+    _WhichOneofReturnType__renew_ahead_days: _TypeAlias = _typing.Literal["renew_ahead_days"]  # noqa: Y015
+    _WhichOneofArgType__renew_ahead_days: _TypeAlias = _typing.Literal["_renew_ahead_days", b"_renew_ahead_days"]  # noqa: Y015
     _WhichOneofReturnType__renew_grace_days: _TypeAlias = _typing.Literal["renew_grace_days"]  # noqa: Y015
     _WhichOneofArgType__renew_grace_days: _TypeAlias = _typing.Literal["_renew_grace_days", b"_renew_grace_days"]  # noqa: Y015
+    _WhichOneofReturnType__renew_pay_days: _TypeAlias = _typing.Literal["renew_pay_days"]  # noqa: Y015
+    _WhichOneofArgType__renew_pay_days: _TypeAlias = _typing.Literal["_renew_pay_days", b"_renew_pay_days"]  # noqa: Y015
     _WhichOneofReturnType__sold: _TypeAlias = _typing.Literal["sold"]  # noqa: Y015
     _WhichOneofArgType__sold: _TypeAlias = _typing.Literal["_sold", b"_sold"]  # noqa: Y015
+    _WhichOneofReturnType__transfer_years: _TypeAlias = _typing.Literal["transfer_years"]  # noqa: Y015
+    _WhichOneofArgType__transfer_years: _TypeAlias = _typing.Literal["_transfer_years", b"_transfer_years"]  # noqa: Y015
+    _WhichOneofReturnType__transferable: _TypeAlias = _typing.Literal["transferable"]  # noqa: Y015
+    _WhichOneofArgType__transferable: _TypeAlias = _typing.Literal["_transferable", b"_transferable"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__add_grace_days) -> _WhichOneofReturnType__add_grace_days | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__auth_code_delivery) -> _WhichOneofReturnType__auth_code_delivery | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auth_code_max) -> _WhichOneofReturnType__auth_code_max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auth_code_min) -> _WhichOneofReturnType__auth_code_min | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auth_code_wait_days) -> _WhichOneofReturnType__auth_code_wait_days | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__contact_verified_days) -> _WhichOneofReturnType__contact_verified_days | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dnssec) -> _WhichOneofReturnType__dnssec | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ds_seconds) -> _WhichOneofReturnType__ds_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__idn_characters) -> _WhichOneofReturnType__idn_characters | None: ...
     @_typing.overload
@@ -341,9 +401,17 @@ class TldRules(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__registrant_change) -> _WhichOneofReturnType__registrant_change | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__renew_ahead_days) -> _WhichOneofReturnType__renew_ahead_days | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__renew_grace_days) -> _WhichOneofReturnType__renew_grace_days | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__renew_pay_days) -> _WhichOneofReturnType__renew_pay_days | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sold) -> _WhichOneofReturnType__sold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__transfer_years) -> _WhichOneofReturnType__transfer_years | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__transferable) -> _WhichOneofReturnType__transferable | None: ...
 
 Global___TldRules: _TypeAlias = TldRules  # noqa: Y015
 
@@ -413,7 +481,10 @@ class SetTldRulesRequest(_message.Message):
 
     TLD_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    CREATE_FIELD_NUMBER: _builtins.int
     tld: _builtins.str
+    create: _builtins.bool
+    """It is new; it is not sold until its rules say so."""
     @_builtins.property
     def rules(self) -> Global___TldRules: ...
     def __init__(
@@ -421,10 +492,11 @@ class SetTldRulesRequest(_message.Message):
         *,
         tld: _builtins.str = ...,
         rules: Global___TldRules | None = ...,
+        create: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules", "tld", b"tld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create", b"create", "rules", b"rules", "tld", b"tld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -769,6 +841,7 @@ class DomainHistory(_message.Message):
     OPERATIONS_FIELD_NUMBER: _builtins.int
     ZONE_CHANGES_FIELD_NUMBER: _builtins.int
     ZONE_VERSION_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     failure: _builtins.str
     order_id: _builtins.str
@@ -791,6 +864,10 @@ class DomainHistory(_message.Message):
     def drift(self) -> _containers.RepeatedCompositeFieldContainer[Global___Drift]: ...
     @_builtins.property
     def operations(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Operation]: ...
+    @_builtins.property
+    def lifecycle(self) -> _lifecycle_pb2.DomainLifecycle:
+        """What can be done with it now, and until when."""
+
     def __init__(
         self,
         *,
@@ -807,10 +884,11 @@ class DomainHistory(_message.Message):
         operations: _abc.Iterable[_common_pb2.Operation] | None = ...,
         zone_changes: _builtins.int = ...,
         zone_version: _builtins.int = ...,
+        lifecycle: _lifecycle_pb2.DomainLifecycle | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "due_at", b"due_at", "state_since", b"state_since", "synced_at", b"synced_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "due_at", b"due_at", "lifecycle", b"lifecycle", "state_since", b"state_since", "synced_at", b"synced_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "domain", b"domain", "drift", b"drift", "due_at", b"due_at", "failure", b"failure", "intents", b"intents", "messages", b"messages", "operations", b"operations", "order_id", b"order_id", "state_since", b"state_since", "synced_at", b"synced_at", "zone_changes", b"zone_changes", "zone_version", b"zone_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "domain", b"domain", "drift", b"drift", "due_at", b"due_at", "failure", b"failure", "intents", b"intents", "lifecycle", b"lifecycle", "messages", b"messages", "operations", b"operations", "order_id", b"order_id", "state_since", b"state_since", "synced_at", b"synced_at", "zone_changes", b"zone_changes", "zone_version", b"zone_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -93,7 +93,8 @@ class DomainsOperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetTldRules(self, request, context):
-        """Changes the rules that are given. NOT_FOUND TLD_NOT_FOUND, INVALID_ARGUMENT TLD_RULE_INVALID with its field.
+        """Changes the rules that are given; with `create`, of a new top-level domain. NOT_FOUND TLD_NOT_FOUND, FAILED_PRECONDITION
+        TLD_EXISTS, INVALID_ARGUMENT TLD_RULE_INVALID with its field.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,9 @@ class DomainsOperatorServiceStub:
     ListTlds: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListTldsRequest, _operator_pb2.ListTldsResponse]
     """Every top-level domain with its rules."""
     SetTldRules: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetTldRulesRequest, _operator_pb2.SetTldRulesResponse]
-    """Changes the rules that are given. NOT_FOUND TLD_NOT_FOUND, INVALID_ARGUMENT TLD_RULE_INVALID with its field."""
+    """Changes the rules that are given; with `create`, of a new top-level domain. NOT_FOUND TLD_NOT_FOUND, FAILED_PRECONDITION
+    TLD_EXISTS, INVALID_ARGUMENT TLD_RULE_INVALID with its field.
+    """
     SyncDomain: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SyncDomainRequest, _operator_pb2.SyncDomainResponse]
     """Asks the registry about a domain now and brings our row to it. NOT_FOUND DOMAIN_NOT_FOUND; FAILED_PRECONDITION
     DOMAIN_NOT_HELD; UNAVAILABLE REGISTRY_UNAVAILABLE.
@@ -68,7 +70,9 @@ class DomainsOperatorServiceAsyncStub(DomainsOperatorServiceStub):
     ListTlds: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListTldsRequest, _operator_pb2.ListTldsResponse]  # type: ignore[assignment]
     """Every top-level domain with its rules."""
     SetTldRules: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetTldRulesRequest, _operator_pb2.SetTldRulesResponse]  # type: ignore[assignment]
-    """Changes the rules that are given. NOT_FOUND TLD_NOT_FOUND, INVALID_ARGUMENT TLD_RULE_INVALID with its field."""
+    """Changes the rules that are given; with `create`, of a new top-level domain. NOT_FOUND TLD_NOT_FOUND, FAILED_PRECONDITION
+    TLD_EXISTS, INVALID_ARGUMENT TLD_RULE_INVALID with its field.
+    """
     SyncDomain: _aio.UnaryUnaryMultiCallable[_operator_pb2.SyncDomainRequest, _operator_pb2.SyncDomainResponse]  # type: ignore[assignment]
     """Asks the registry about a domain now and brings our row to it. NOT_FOUND DOMAIN_NOT_FOUND; FAILED_PRECONDITION
     DOMAIN_NOT_HELD; UNAVAILABLE REGISTRY_UNAVAILABLE.
@@ -111,7 +115,9 @@ class DomainsOperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.SetTldRulesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.SetTldRulesResponse, _abc.Awaitable[_operator_pb2.SetTldRulesResponse]]:
-        """Changes the rules that are given. NOT_FOUND TLD_NOT_FOUND, INVALID_ARGUMENT TLD_RULE_INVALID with its field."""
+        """Changes the rules that are given; with `create`, of a new top-level domain. NOT_FOUND TLD_NOT_FOUND, FAILED_PRECONDITION
+        TLD_EXISTS, INVALID_ARGUMENT TLD_RULE_INVALID with its field.
+        """
 
     @_abc_1.abstractmethod
     def SyncDomain(
