@@ -11,6 +11,7 @@ from gateway.access import PUBLIC, Permission, access, field, needs
 from gateway.context import Acting, global_id
 from gateway.errors import error_code
 from gateway.graph.common import DateTime, Node, UserError, enum_map, moment_of
+from gateway.messages import steps
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2
 
@@ -49,7 +50,7 @@ class OperationStep:
     name: str
     state: OperationState
     at: DateTime | None
-    detail: str | None
+    detail: str | None = strawberry.field(description="What it waits for, in the reader's language.")
 
 
 @access(needs(Permission.DOMAINS_READ))
@@ -91,8 +92,7 @@ class Operation(Node):
                     name=s.name,
                     state=STATES[s.state],
                     at=moment_of(s, "at"),
-                    # A reason for people, where it is one of ours.
-                    detail=messages.text(s.detail, acting.locale, default=s.detail) or None,
+                    detail=steps.detail(s.detail, acting.locale) or None,
                 )
                 for s in pb.steps
             ],

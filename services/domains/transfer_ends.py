@@ -24,7 +24,10 @@ COMMAND = "transfer_cancel"
 STEP = "registry_cancel"
 TAKEN_BACK = "TRANSFER_CANCELLED"
 GIVEN_UP = "TRANSFER_GIVEN_UP"
-TOO_LATE, NOT_TAKEN_BACK = "TRANSFER_CANCEL_TOO_LATE", "TRANSFER_CANCEL_REFUSED"
+TOO_LATE = "TRANSFER_CANCEL_TOO_LATE"
+#: What the step tells of a cancel that changed nothing (see gateway/messages/steps).
+WAS_DECIDED = "decided before the cancel reached the registry"
+GOES_ON = "the registry did not cancel it, it goes on"
 APPROVED = {"clientApproved", "serverApproved"}
 _NOT_AUTHORIZED, _NOT_PENDING = 2201, 2301
 #: How far our clock and a registry's may be apart.
@@ -145,7 +148,7 @@ async def fail(
 async def came(tx: Tx, transfer: Row, item: Row) -> None:
     """The name is ours: taking the transfer back came too late. Its operation shows that, and succeeds."""
     if await intents.settle_cancel(tx, transfer["id"], "the transfer had gone through"):
-        await operations.step(tx, item["operation_id"], STEP, FAILED, detail=TOO_LATE)
+        await operations.step(tx, item["operation_id"], STEP, FAILED, detail=WAS_DECIDED)
 
 
 async def refused(tx: Tx, task: Task, item: Row, reason: str) -> None:
@@ -237,7 +240,7 @@ async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
     """The transfer goes on, or has ended."""
     if task.operation_id is not None:
-        detail = TOO_LATE if reason == TOO_LATE else NOT_TAKEN_BACK
+        detail = WAS_DECIDED if reason == TOO_LATE else GOES_ON
         await operations.step(tx, task.operation_id, STEP, FAILED, detail=detail)
     subject = ("Domain", task.domain["id"], task.domain["unicode_name"])
     await audit.record(tx, task.actor, "domain.transfer_cancel_refused", subject=subject, after={"reason": reason})

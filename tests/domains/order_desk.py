@@ -13,7 +13,14 @@ from uuid import UUID, uuid4
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.billing.v1 import events_pb2 as billing_events
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, domains_pb2_grpc, events_pb2, operator_pb2_grpc, orders_pb2_grpc
+from portico.domains.v1 import (
+    domains_pb2,
+    domains_pb2_grpc,
+    events_pb2,
+    lifecycle_pb2_grpc,
+    operator_pb2_grpc,
+    orders_pb2_grpc,
+)
 from portico.domains.v1 import orders_pb2 as pb
 from portico.identity.v1 import events_pb2 as identity_events
 from portico.identity.v1 import identity_pb2
@@ -252,6 +259,7 @@ async def running(database: Database, run_dir: Path) -> AsyncIterator[Desk]:
                 make_stub=Stubs.of(
                     domains_pb2_grpc.DomainsServiceStub,
                     orders_pb2_grpc.OrdersServiceStub,
+                    lifecycle_pb2_grpc.LifecycleServiceStub,
                     operator_pb2_grpc.DomainsOperatorServiceStub,
                 ),
                 consumes=CONSUMES,

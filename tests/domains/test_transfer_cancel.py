@@ -9,6 +9,7 @@ from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, events_pb2
 from portico.domains.v1 import operator_pb2 as op
 from portico.domains.v1 import orders_pb2 as pb
+from services.domains import transfer_ends
 from tests import sandbox
 from tests.domains.order_desk import CODE, EVERY, TRANSFER, Desk, gross, until
 from tests.serving import person
@@ -69,7 +70,7 @@ async def came(desk: Desk, account: UUID, name: str) -> None:
     assert (await desk.ended(name))["state"] == "DONE"
     assert await desk.state(account, name) == "ACTIVE"
     assert (await desk.operation(account, name)).state == common_pb2.OPERATION_STATE_SUCCEEDED
-    assert await step(desk, account, name) == ("FAILED", "TRANSFER_CANCEL_TOO_LATE")
+    assert await step(desk, account, name) == ("FAILED", transfer_ends.WAS_DECIDED)
     assert await desk.spent(account) == gross(TRANSFER)
     assert await desk.domains.told(events_pb2.OrderItemFailed, account) == []
     assert {row["outcome"] for row in (await intents(desk, name)).values()} == {"DONE", "REFUSED"}
@@ -164,7 +165,7 @@ async def test_a_registry_that_does_not_take_a_cancel_leaves_the_transfer_and_it
     await cancel(desk, account, name)
 
     async def told() -> bool:
-        return await step(desk, account, name) == ("FAILED", "TRANSFER_CANCEL_REFUSED")
+        return await step(desk, account, name) == ("FAILED", transfer_ends.GOES_ON)
 
     await until(told)
     assert (await desk.item(name))["state"] == "PAID"

@@ -8,13 +8,14 @@ import pytest
 
 from gateway.errors import ErrorCode
 from gateway.graph.common import BlockerCode
-from gateway.messages import LOCALES, MESSAGES, rules
+from gateway.messages import LOCALES, MESSAGES, rules, steps
 
 SERVICES = Path(__file__).parents[2] / "services"
 # Refusals that no customer's request can end in: between services, and of the operator's and the demo's calls.
 INTERNAL = {
     "CUSTOMER_UNKNOWN",
     "TLD_NOT_FOUND",
+    "TLD_EXISTS",
     "TLD_RULE_INVALID",
     "DOMAIN_NOT_HELD",
     "ORDER_ITEM_NOT_OPEN",
@@ -83,3 +84,12 @@ def test_every_rule_of_a_contract_is_told_in_hungarian_too() -> None:
             assert rules.in_words(told, "hu") != told
             assert rules.in_words(told, "en") == told
     assert rules.in_words("must have at most 200 characters", "hu") == "legfeljebb 200 karakter lehet"
+
+
+def test_why_a_cancel_came_to_nothing_is_told_in_hungarian_too() -> None:
+    source = (SERVICES / "domains" / "transfer_ends.py").read_text()
+    told = re.findall(r'^(?:WAS_DECIDED|GOES_ON) = "([^"]+)"', source, re.M)
+    assert len(told) == 2
+    for text in told:
+        assert steps.detail(text, "hu") != text
+        assert steps.detail(text, "en") == text
