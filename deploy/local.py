@@ -73,7 +73,7 @@ async def supervise(stack: Stack, name: str) -> None:
         if time.monotonic() - began > HEALTHY_AFTER:
             pause = BACKOFF_FIRST
         while True:
-            say(f"{time.strftime('%H:%M:%S')} {name:<9} ended with status {code}; starting it again in {pause:g} s")
+            say(f"{time.strftime('%H:%M:%S')} {name:<11} ended with status {code}; starting it again in {pause:g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, BACKOFF_MOST)
             try:
@@ -81,8 +81,8 @@ async def supervise(stack: Stack, name: str) -> None:
                 break
             except PartError as error:
                 code = child.returncode or 0
-                say(f"{time.strftime('%H:%M:%S')} {name:<9} {str(error).splitlines()[0]}")
-        say(f"{time.strftime('%H:%M:%S')} {name:<9} is back")
+                say(f"{time.strftime('%H:%M:%S')} {name:<11} {str(error).splitlines()[0]}")
+        say(f"{time.strftime('%H:%M:%S')} {name:<11} is back")
 
 
 def welcome(stack: Stack, seconds: float) -> None:

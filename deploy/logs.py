@@ -50,7 +50,7 @@ def show(name: str, line: str, *, colour: int, colours: bool) -> str:
     def paint(code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if colours else text
 
-    prefix = paint(str(colour), f"{name:<9}")
+    prefix = paint(str(colour), f"{name:<11}")
     try:
         record = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The whole of Portico on this machine: parts, databases, sandbox registry, services and gateway."""
+"""The whole of Portico on this machine: parts, databases, sandbox registries, services and gateway."""
 
 import asyncio
 import contextlib
@@ -17,16 +17,18 @@ from typing import Any, Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from deploy import registries
 from deploy.operator import bootstrap
 from deploy.parts import Part, Parts
 from deploy.parts.child import Child
 from deploy.parts.machine import plain_env, write_private
 from deploy.parts.secrets import actor_keys, sealing_keys
 from deploy.progress import Progress, silent, step
+from deploy.registries import REGISTRIES
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("identity", "domains", "hosting", "billing", "tickets")
-PROCESSES = ("registry", "mail", *SERVICES, "gateway")
+PROCESSES = (*REGISTRIES, "mail", *SERVICES, "gateway")
 NAMESERVERS = "ns1.portico.example,ns2.portico.example"
 # Settings of the operator that a process gets when they are set.
 PASSED_TO_ALL = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_SAMPLER")
@@ -56,8 +58,12 @@ class Stack:
         log_level: str = "INFO",
         extra: Mapping[str, Mapping[str, str]] | None = None,
         smtp_url: str | None = None,
+        confirm_seconds: float = 1.0,
     ) -> None:
-        """`smtp_url` is the operator's mail server; without one, all mail is caught under `mail_folder`."""
+        """`smtp_url` is the operator's mail server; without one, all mail is caught under `mail_folder`.
+
+        `confirm_seconds`: until the played holders confirm what waits for them; 0: it does not wait.
+        """
         self.base = base.absolute()
         self.parts = Parts(self.base, progress=progress, fsync=fsync) if parts is None else parts
         self._owns_parts = parts is None
@@ -70,6 +76,7 @@ class Stack:
         self._port = port
         self._seed = seed
         self._log_level = log_level
+        self._confirm_seconds = confirm_seconds
         self._extra = dict(extra or {})
         self._databases: dict[str, str] = {}
         self._children: dict[str, Child] = {}
@@ -110,10 +117,14 @@ class Stack:
         return self.parts.ports.as_dict() | ({} if self._port is None else {"gateway": self._port})
 
     def port(self, name: str) -> int:
-        """The port of a process, or of "registry_control"."""
+        """The port of a process, or of a registry's control listener: "registry_hu_control"."""
         if name == "gateway" and self._port is not None:
             return self._port
         return self.parts.ports.get(name)
+
+    def registry_control(self, name: str) -> str:
+        """The address of the control listener of the sandbox registry that runs a domain name."""
+        return f"http://127.0.0.1:{self.port(registries.of(name).control)}"
 
     def address(self, name: str) -> str:
         """The host:port of a service."""
@@ -176,29 +187,23 @@ class Stack:
             own |= {f"DATABASE_URL_{service.upper()}": url for service, url in self._databases.items()}
             own |= {
                 "NAMESERVERS": NAMESERVERS,
-                "EPP_CONTROL": f"http://127.0.0.1:{self.port('registry_control')}",
+                "EPP_CONTROLS": ",".join(
+                    f"{tld}={self.registry_control(tld)}" for one in REGISTRIES.values() for tld in one.tlds
+                ),
                 "DEMO_FILE": str(self.demo_file),
                 "PORTICO_URL": self.url,
             }
         return plain_env(**common, **own, **self._extra.get(name, {}))
 
     def _registries_file(self) -> Path:
-        """The sandbox registry, as the domains service is told of it."""
-        registry = {
-            "name": "sandbox",
-            "tlds": ["hu", "com", "net", "org", "eu", "info", "dev"],
-            "host": "127.0.0.1",
-            "server_name": "localhost",
-            "port": self.port("registry"),
-            "registrar": "portico",
-            "password": self.parts.secrets.registrar("portico"),
-            "ca_file": "registry/ca.pem",
-            # The sandbox registry does not mind.
-            "poll_seconds": 2,
-        }
+        """The sandbox registries, as the domains service is told of them."""
+        accounts = [one.account(self._registry_ports(), self.parts.secrets) for one in REGISTRIES.values()]
         file = self.base / "registries.json"
-        write_private(file, json.dumps([registry], indent=1))
+        write_private(file, json.dumps(accounts, indent=1))
         return file
+
+    def _registry_ports(self) -> dict[str, int]:
+        return {port: self.port(port) for one in REGISTRIES.values() for port in (one.process, one.control)}
 
     def _command(self, name: str) -> list[str]:
         if name == "gateway":
@@ -206,24 +211,11 @@ class Stack:
         if name == "mail":
             own = ["--port", str(self.port("mail")), "--folder", str(self.mail_folder)]
             return [sys.executable, "-m", "deploy.sandbox.mail", *own]
-        if name != "registry":
-            return [sys.executable, "-m", f"services.{name}"]
-        folder = self.base / "registry"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        options = {
-            "--port": str(self.port("registry")),
-            "--control-port": str(self.port("registry_control")),
-            "--state": str(folder / "registry.sqlite3"),
-            "--tls-dir": str(folder),
-            "--ready-file": str(folder / "ready"),
-        }
-        command = [sys.executable, "-m", "deploy.sandbox.registry"]
-        command += [word for option in options.items() for word in option]
-        for host in NAMESERVERS.split(","):
-            command += ["--nameserver", host]
-        for registrar in ("portico", "other"):
-            command += ["--registrar", f"{registrar}={self.parts.secrets.registrar(registrar)}"]
-        return command
+        if name in REGISTRIES:
+            nameservers = NAMESERVERS.split(",")
+            ports, secrets = self._registry_ports(), self.parts.secrets
+            return REGISTRIES[name].command(self.base, ports, secrets, nameservers, self._confirm_seconds)
+        return [sys.executable, "-m", f"services.{name}"]
 
     # -- all of it
 
@@ -233,9 +225,9 @@ class Stack:
             (self.base / "traces").mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._owns_parts:
                 await self.parts.install()
-            # Registry and catcher need none of the parts, so they use the seconds in which the broker boots.
+            # Registries and catcher need none of the parts, so they use the seconds in which the broker boots.
             first = [self.parts.start()] if self._owns_parts else []
-            first += [self.start(name) for name in ("registry", "mail") if name in self.processes]
+            first += [self.start(name) for name in (*REGISTRIES, "mail") if name in self.processes]
             await _together(first)
             services = [name for name in self.processes if name in SERVICES]
             if services or self._seed:
@@ -311,8 +303,8 @@ class Stack:
         if child is None:
             child = Child(name, self._command(name), base=self.base, env=self.env(name), cwd=ROOT)
             self._children[name] = child
-        if name == "registry":
-            (self.base / "registry" / "ready").unlink(missing_ok=True)
+        if name in REGISTRIES:
+            REGISTRIES[name].ready(self.base).unlink(missing_ok=True)
         await child.start()
         deadline = time.monotonic() + READY_WITHIN
         while not await self._ready(name):
@@ -350,8 +342,8 @@ class Stack:
         return part
 
     async def _ready(self, name: str) -> bool:
-        if name == "registry":
-            return (self.base / "registry" / "ready").exists()
+        if name in REGISTRIES:
+            return REGISTRIES[name].ready(self.base).exists()
         if name == "mail":
             return await _listening(self.address(name))
         if name == "gateway":

@@ -5,7 +5,7 @@ import sys
 import uvicorn
 
 from gateway import app
-from gateway.limits import MAX_FRAME
+from gateway.limits import MAX_BODY
 from gateway.settings import Settings
 from services.chassis import telemetry
 from services.chassis.config import ConfigError
@@ -28,7 +28,7 @@ def main() -> None:
         port=settings.port,
         loop="uvloop",
         ws="websockets-sansio",
-        ws_max_size=MAX_FRAME,
+        ws_max_size=MAX_BODY,
         ws_per_message_deflate=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,

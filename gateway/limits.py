@@ -14,11 +14,14 @@ from graphql import (
 )
 
 MAX_BODY = 2_000_000
-"""Bytes of a request body over HTTP: a zone file of 10,000 records fits in its variables."""
+"""Bytes of a request body over HTTP: a zone file of 10,000 records fits in its variables. A WebSocket message is read as
+far, to know whose it is."""
+MAX_DISCARDED = 8_000_000
+"""Bytes of a body over its limit that are read and thrown away, so that its sender can be told."""
 MAX_FORM = 100_000
 """Bytes of a page's form."""
 MAX_FRAME = 100_000
-"""Bytes of a WebSocket frame."""
+"""Characters of a WebSocket message that is carried out."""
 MAX_DOCUMENT = 100_000
 """Characters of a GraphQL document."""
 MAX_DEPTH = 15
@@ -32,18 +35,27 @@ MAX_REPEATS = 10
 
 
 class BodyTooLarge(Exception):
-    """The body is over MAX_BODY bytes."""
+    """The body is over its limit."""
 
 
 async def read_body(stream: AsyncIterator[bytes], content_length: str | None, limit: int = MAX_BODY) -> bytes:
-    """The whole body; raises BodyTooLarge as soon as it is known to be over the limit, announced or not."""
-    if content_length and content_length.isdigit() and int(content_length) > limit:
+    """The whole body; BodyTooLarge when it is over the limit.
+
+    It is then read to its end all the same, up to MAX_DISCARDED more: most clients look for an answer only once they have
+    sent everything, and would see nothing but a broken connection.
+    """
+    most = limit + MAX_DISCARDED
+    if content_length and content_length.isdigit() and int(content_length) > most:
         raise BodyTooLarge
-    body = bytearray()
+    body, read = bytearray(), 0
     async for chunk in stream:
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLarge
+        read += len(chunk)
+        if read <= limit:
+            body += chunk
+        elif read > most:
+            break
+    if read > limit:
+        raise BodyTooLarge
     return bytes(body)
 
 

@@ -132,7 +132,7 @@ async def _read(http: HttpRequest) -> Asked:
     try:
         body = await read_body(http.stream(), http.headers.get("content-length"))
     except BodyTooLarge:
-        # The rest of the body stays unread, so this connection cannot carry another request.
+        # Some of the body may be unread, and then this connection cannot carry another request.
         text = f"The body is over {MAX_BODY} bytes."
         raise Refused(413, "BODY_TOO_LARGE", text, {"Connection": "close"}) from None
     return read_parameters(body)

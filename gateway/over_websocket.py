@@ -19,7 +19,7 @@ from gateway.context import Request
 from gateway.documents import Document, DocumentError, Operation
 from gateway.errors import Problem, ServiceError, problem_json, problem_of, to_json, trace_id
 from gateway.execution import closing
-from gateway.limits import MAX_FRAME
+from gateway.limits import MAX_BODY, MAX_FRAME
 from gateway.over_http import Asked, Refused, body_of, parameters
 from gateway.service import Gateway, client_ip, locale_of, same_origin
 from gateway.sessions import KEPT_SECONDS, BadCredential, Credential, Session, bearer, credential_of
@@ -75,7 +75,8 @@ class Connection:
         watch = asyncio.create_task(self._watch(stop))
         try:
             while True:
-                await self._handle(await self._receive())
+                frame, size = await self._receive()
+                await (self._handle(frame) if size <= MAX_FRAME else self._refuse(frame))
         except Closing as closing_:
             failed.append(closing_)
         except WebSocketDisconnect:
@@ -116,22 +117,34 @@ class Connection:
             except ServiceError:
                 pause = RECHECK_SECONDS  # asked again; _request() gives up after BLIND_SECONDS
 
-    async def _receive(self) -> dict[str, Any]:
+    async def _receive(self) -> tuple[dict[str, Any], int]:
+        """(the next message, its length in characters)"""
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code") or 1000)
         text = message.get("text")
         if text is None:
             raise Closing(4400, "Only text frames are understood")
-        if len(text) > MAX_FRAME:
-            raise Closing(4400, f"A message is over {MAX_FRAME} bytes")
         try:
             frame = orjson.loads(text)
         except orjson.JSONDecodeError:
             raise Closing(4400, "A message is not valid JSON") from None
         if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
             raise Closing(4400, "A message must be an object with a type")
-        return frame
+        return frame, len(text)
+
+    async def _refuse(self, frame: dict[str, Any]) -> None:
+        """A message that is too large: an operation is told so by its id, and the others go on."""
+        if frame["type"] != "subscribe" or not self._initialised.is_set():
+            raise Closing(4400, f"A message is over {MAX_FRAME} characters")
+        id_ = self._id(frame)
+        if id_ in self._operations:
+            raise Closing(4409, f"Subscriber for {id_[:60]} already exists")
+        text = (
+            f"A message is over {MAX_FRAME} characters: send it by HTTP, POST to this address, up to {MAX_BODY} bytes."
+        )
+        problem = {"message": text, "extensions": {"code": "BODY_TOO_LARGE"}}
+        await self._send({"id": id_, "type": "error", "payload": [problem]})
 
     async def _handle(self, frame: dict[str, Any]) -> None:
         kind, payload = frame["type"], frame.get("payload")

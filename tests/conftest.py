@@ -57,8 +57,9 @@ async def parts(run_dir: Path) -> AsyncIterator[Parts]:
 
 @pytest.fixture(scope="session")
 async def stack(parts: Parts, run_dir: Path) -> AsyncIterator[Stack]:
-    """The five services, the registry, the gateway and the demo data, on the same parts."""
-    stack = Stack(run_dir, parts=parts, fsync=False)
+    """The five services, the registries, the gateway and the demo data, on the same parts. Holders confirm at once: a test
+    that has one wait wishes for it."""
+    stack = Stack(run_dir, parts=parts, fsync=False, confirm_seconds=0)
     try:
         await stack.up()
     except PartError as error:

@@ -9,7 +9,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from gateway import app
-from gateway.limits import MAX_FRAME
+from gateway.limits import MAX_BODY
 from gateway.settings import Settings
 
 
@@ -36,7 +36,7 @@ async def gateway(addresses: Mapping[str, str], public_url: str = "") -> AsyncIt
     config = uvicorn.Config(
         application,
         ws="websockets-sansio",
-        ws_max_size=MAX_FRAME,
+        ws_max_size=MAX_BODY,
         ws_per_message_deflate=False,
         log_config=None,
         access_log=False,

@@ -94,6 +94,9 @@ _LOOKS: dict[str, _Look] = {
     "search that finds one": _look(search="28dd2c795"),
     "search that finds every tenth": _look(search="kert"),
     "search that finds nothing": _look(search="nincsilyen"),
+    # md5('200'): the first of the expired.
+    "search of two letters": _look(search="36"),
+    "the same among the expired": _look(search="36", states=("EXPIRED",)),
 }
 
 

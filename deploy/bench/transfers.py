@@ -55,12 +55,12 @@ async def measure(client: Client, token: str, account: str, databases: dict[str,
     ports = json.loads((base / "ports.json").read_text())
     control = _Control(f"http://127.0.0.1:{ports['registry_control']}")
     label = f"bench-{uuid.uuid4().hex[:8]}"
-    names = [f"{label}-{n}.hu" for n in range(NAMES)]
+    names = [f"{label}-{n}.com" for n in range(NAMES)]
     control.seed(names)
     domains = await asyncpg.connect(databases["domains"])
     try:
         with control.slow():
-            bare = await _bare(base, ports["registry"], [f"{label}-{n}.hu" for n in range(NAMES)])
+            bare = await _bare(base, ports["registry"], names)
             control.seed(names)
             asked = await _order(client, token, account, names, databases["billing"], domains, label)
             began = time.perf_counter()

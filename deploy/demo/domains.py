@@ -1,4 +1,4 @@
-"""The example domains: at the sandbox registry, in the domains service, and on the nameservers."""
+"""The example domains: at the sandbox registries, in the domains service, and on the nameservers."""
 
 import asyncio
 import base64
@@ -27,38 +27,42 @@ async def plant(db: Database, settings: Settings, now: datetime) -> None:
     if await db.fetchval("SELECT EXISTS (SELECT FROM domains WHERE account_id = $1)", MINTA.id):
         return
     held = holdings(now, settings.nameservers)
-    # The registry first: when we fail after it, a repeat puts the same names once more.
-    await _tell_registry(settings, held)
+    # The registries first: when we fail after them, a repeat puts the same names once more.
+    await _tell_registries(settings, held)
     async with db.transaction() as tx:
         await _keep(tx, held, now)
         zone_ids = await _keep_zones(tx, held)
     await _published(db, zone_ids)
 
 
-async def _tell_registry(settings: Settings, held: Sequence[Holding]) -> None:
-    wishes = [
-        {
-            "name": one.name.ascii,
-            "registrar": settings.registrar,
-            "created": one.registered_at.isoformat(),
-            "expires": one.expires_at.isoformat(),
-            "nameservers": list(one.nameservers),
-            "statuses": [_LOCK] if one.locked else [],
-            "auth": secrets.token_urlsafe(12),
-            **{role: _handle(one.customer) for role in ("registrant", "admin", "tech")},
-        }
-        for one in held
-    ]
+async def _tell_registries(settings: Settings, held: Sequence[Holding]) -> None:
+    wishes: dict[str, list[dict[str, object]]] = {control: [] for control in settings.registry_controls.values()}
+    for one in held:
+        wishes[settings.registry_controls[one.name.tld]].append(_wish(settings, one))
     # The address is this machine's own: no proxy of the environment.
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
-        for customer in CUSTOMERS:
-            url = f"{settings.registry_control}/contacts/{_handle(customer)}"
-            (await http.put(url, json=_holder(settings, customer))).raise_for_status()
-        answer = await http.post(f"{settings.registry_control}/seed", json=wishes)
-    if answer.status_code != 200:
-        raise RuntimeError(
-            f"the sandbox registry refused the example domains: {answer.status_code} {answer.text[:300]}"
-        )
+        for control, names in wishes.items():
+            for customer in CUSTOMERS:
+                url = f"{control}/contacts/{_handle(customer)}"
+                (await http.put(url, json=_holder(settings, customer))).raise_for_status()
+            answer = await http.post(f"{control}/seed", json=names)
+            if answer.status_code != 200:
+                raise RuntimeError(
+                    f"a sandbox registry refused the example domains: {answer.status_code} {answer.text[:300]}"
+                )
+
+
+def _wish(settings: Settings, one: Holding) -> dict[str, object]:
+    return {
+        "name": one.name.ascii,
+        "registrar": settings.registrar,
+        "created": one.registered_at.isoformat(),
+        "expires": one.expires_at.isoformat(),
+        "nameservers": list(one.nameservers),
+        "statuses": [_LOCK] if one.locked else [],
+        "auth": secrets.token_urlsafe(12),
+        **{role: _handle(one.customer) for role in ("registrant", "admin", "tech")},
+    }
 
 
 def _handle(customer: Customer) -> str:

@@ -235,6 +235,10 @@ class Permit:
     action: str
     allowed: bool
     blockers: list[Blocker]
+    confirmed_by_holder: bool = strawberry.field(
+        default=False,
+        description="Of a domain's permits: the registry will write to the holder, who has to confirm it there.",
+    )
 
 
 @access(PUBLIC)

@@ -61,7 +61,10 @@ DELIVERIES = enum_map(domains_pb2.AuthCodeDelivery, AuthCodeDelivery, "AUTH_CODE
 @strawberry.input
 class DomainFilter:
     states: list[DomainState] | None = None
-    search: str | None = strawberry.field(default=None, description="Part of the name, in Unicode or A-labels.")
+    search: str | None = strawberry.field(
+        default=None,
+        description="Part of the name, in Unicode or A-labels; of one or two characters: what the name begins with.",
+    )
 
 
 @strawberry.input

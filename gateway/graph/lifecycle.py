@@ -50,7 +50,7 @@ def _permit(acting: Acting, domain_id: str, name: str, pb: lifecycle_pb2.DomainP
     if not acting.policy.allows(permission, domain_id):
         text = messages.text("FORBIDDEN", acting.locale, {"permission": permission.value})
         blockers.append(Blocker(code=BlockerCode.FORBIDDEN, message=text))
-    return Permit(action=pb.action, allowed=not blockers, blockers=blockers)
+    return Permit(action=pb.action, allowed=not blockers, blockers=blockers, confirmed_by_holder=pb.confirmed_by_holder)
 
 
 async def deadline(acting: Acting, domain_id: str, name: str) -> DateTime | None:

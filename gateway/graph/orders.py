@@ -24,7 +24,7 @@ from gateway.graph.common import (
     moment_of,
 )
 from gateway.graph.domains import Domain
-from gateway.graph.mutations import Wrong, mutation, refused_item
+from gateway.graph.mutations import Wrong, mutation, refused_field, refused_item
 from gateway.graph.operations import Operation
 from portico.domains.v1 import domains_pb2, orders_pb2
 
@@ -164,7 +164,11 @@ class RegisterDomainsInput:
     idempotency_key: str = strawberry.field(description="8 to 200 characters; the same key never orders twice.")
     years: int = 1
     auto_renew: bool = True
-    nameservers: list[str] | None = strawberry.field(default=None, description="The house's own where left out.")
+    nameservers: list[str] | None = strawberry.field(
+        default=None,
+        description="The house's own where left out. One inside a name itself needs addresses: setNameservers takes them, "
+        "once the name is registered.",
+    )
     account_id: strawberry.ID | None = None
 
 
@@ -221,7 +225,7 @@ class RestoreDomainInput:
 
 
 async def register_domains(acting: Acting, input_: RegisterDomainsInput) -> OrderPayload:
-    """Orders names. A name that cannot be had is a userError of its own; the others go on."""
+    """Orders names. One that cannot be had, or not with these nameservers, is a userError of its own; the others go on."""
     at_most(input_.names, 10_000, "input.names")
     request = domains_pb2.RegisterDomainsRequest(
         request_id=input_.idempotency_key,
@@ -233,7 +237,10 @@ async def register_domains(acting: Acting, input_: RegisterDomainsInput) -> Orde
     answer = await acting.write("domains", acting.clients.domains.RegisterDomains, request)
     return OrderPayload(
         order=Order.of(acting, answer.order) if answer.HasField("order") else None,
-        user_errors=[refused_item(r, acting.locale) for r in answer.refusals],
+        user_errors=[
+            refused_item(one, acting.locale) if one.field == "names" else refused_field(one, acting.locale)
+            for one in answer.refusals
+        ],
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from gateway.messages import (
     accounts,
     billing,
+    confirmations,
     desk,
     domains,
     factors,
@@ -28,6 +29,7 @@ _AREAS = (
     general,
     domains,
     lifecycle,
+    confirmations,
     orders,
     desk,
     management,

@@ -25,16 +25,16 @@ HU: dict[str, str] = {
     "PROOF_CHOICE": "A password, a code, a recoveryCode és az assertion közül pontosan egyet adjon meg.",
     "FACTOR_REQUIRED": "Önnél be van kapcsolva a kétlépcsős azonosítás, ezért a jelszó nem elég: igazolja "
     "magát kóddal vagy biztonsági kulccsal.",
-    "FACTOR_NOT_FOUND": "A második lépcső nem található.",
-    "PENDING_FACTOR_NOT_FOUND": "A második lépcső hozzáadása nem kezdődött el, vagy túl sokáig tartott; kezdje újra.",
-    "TOO_MANY_FACTORS": "Már {limit} második lépcsője van; előbb távolítson el egyet.",
-    "NO_FACTOR": "A helyreállító kód a második lépcsőt pótolja; előbb adjon hozzá egyet.",
+    "FACTOR_NOT_FOUND": "A második tényező nem található.",
+    "PENDING_FACTOR_NOT_FOUND": "A második tényező hozzáadása nem kezdődött el, vagy túl sokáig tartott; kezdje újra.",
+    "TOO_MANY_FACTORS": "Már {limit} második tényezője van; előbb távolítson el egyet.",
+    "NO_FACTOR": "A helyreállító kód a második tényezőt pótolja; előbb adjon hozzá egyet.",
     "CODE_WRONG": "A kód hibás, vagy már felhasználták.",
     "SECURITY_KEY_REFUSED": "A biztonsági kulcsot nem tudtuk elfogadni. Próbálja újra.",
     "SECURITY_KEY_KNOWN": "Ez a biztonsági kulcs már regisztrálva van.",
     "NO_SECURITY_KEY": "Önnek nincs biztonsági kulcsa.",
     "SECURITY_KEYS_UNAVAILABLE": "A portál ezen a címen nem tud biztonsági kulcsot használni; válasszon más módot.",
-    "PASSWORD_REQUIRED": "E nélkül a második lépcső nélkül csak a jelszava maradna; adja meg.",
-    "PASSWORD_TOO_SHORT_ALONE": "Második lépcső nélkül a jelszó legalább {least} karakteres kell legyen. Előbb állítson be "
-    "hosszabbat, vagy adjon hozzá másik második lépcsőt.",
+    "PASSWORD_REQUIRED": "E nélkül a második tényező nélkül csak a jelszava maradna; adja meg.",
+    "PASSWORD_TOO_SHORT_ALONE": "Második tényező nélkül a jelszó legalább {least} karakteres kell legyen. Előbb állítson be "
+    "hosszabbat, vagy adjon hozzá másik második tényezőt.",
 }

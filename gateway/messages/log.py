@@ -68,6 +68,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{actor} módosította az automatikus megújítást: {subject}",
         "{actor} changed the automatic renewal of {subject}",
     ),
+    "domain.confirmation_wanted": (
+        "A nyilvántartó a birtokos megerősítésére vár: {subject} ({change})",
+        "The registry waits for the holder to confirm: {subject} ({change})",
+    ),
     "domain.contacts_changed": (
         "{actor} módosította a domain nyilvántartási adatait: {subject}",
         "{actor} changed the registry contacts of {subject}",
@@ -278,7 +282,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{actor} made this account the default one",
     ),
     "user.factor_added": (
-        "{actor} második tényezőt vett fel: {name}",
+        "{actor} második tényezőt adott hozzá: {name}",
         "{actor} added the second factor {name}",
     ),
     "user.factor_removed": (
@@ -355,6 +359,11 @@ _CATEGORIES: Mapping[str, Mapping[str, str]] = {
     "hu": {"billing": "számlázás", "support": "ügyfélszolgálat", "service": "tárhely", "domain": "domain"},
     "en": {"billing": "billing", "support": "support", "service": "hosting", "domain": "domain"},
 }
+#: What a holder has to confirm.
+_CHANGES: Mapping[str, Mapping[str, str]] = {
+    "hu": {"registration": "bejegyzés", "registrant": "birtokos", "nameservers": "névszerverek", "dnssec": "DNSSEC"},
+    "en": {"registration": "registration", "registrant": "holder", "nameservers": "nameservers", "dnssec": "DNSSEC"},
+}
 #: As in AccountProfile.
 _FIELDS: Mapping[str, Mapping[str, str]] = {
     "hu": {
@@ -408,6 +417,7 @@ def sentence(locale: str, action: str, *, kind: str, label: str, ip: str, subjec
     values["amount"] = _amount(fields, locale)
     values["category"] = _CATEGORIES.get(locale, _CATEGORIES["en"]).get(str(fields.get("category")), "–")
     values["field"] = _FIELDS.get(locale, _FIELDS["en"]).get(str(fields.get("field")), "–")
+    values["change"] = _CHANGES.get(locale, _CHANGES["en"]).get(str(fields.get("change")), "–")
     values["actor"] = _ACTORS.get(locale, _ACTORS["en"]).get(kind, "{label}").replace("{label}", label)
     values["subject"] = subject or "–"
     text = known[0 if locale == "hu" else 1].format_map(_Values(values))

@@ -8,7 +8,8 @@ EN: dict[str, str] = {
     "ZONE_LINE_INVALID": "Line {line}: {detail}.",
     "RECORD_SET_NOT_FOUND": "There is no {type} at {name}.",
     "RECORD_SET_REPEATED": "{name} {type} is in the change more than once.",
-    "RECORD_SET_TOO_LARGE": "One name and type can have {records} records and {octets} characters of data together.",
+    "RECORD_SET_TOO_LARGE": "{name} {type} is too large: one name and type can have {records} records and {octets} "
+    "characters of data together.",
     "RECORD_NAME_INVALID": "{name} is no name for a record: {detail}.",
     "RECORD_OUTSIDE_ZONE": "{name} is not in the zone {zone}.",
     "RECORD_TYPE_UNKNOWN": "Records of type {type} are not supported.",
@@ -33,7 +34,8 @@ HU: dict[str, str] = {
     "ZONE_LINE_INVALID": "{line}. sor: {detail}.",
     "RECORD_SET_NOT_FOUND": "Nincs {type} rekord itt: {name}.",
     "RECORD_SET_REPEATED": "{name} {type} többször szerepel a módosításban.",
-    "RECORD_SET_TOO_LARGE": "Egy névhez és típushoz legfeljebb {records} rekord tartozhat, összesen {octets} karakterrel.",
+    "RECORD_SET_TOO_LARGE": "A(z) {name} {type} túl nagy: egy névhez és típushoz legfeljebb {records} rekord tartozhat, összesen "
+    "{octets} karakterrel.",
     "RECORD_NAME_INVALID": "A(z) {name} nem lehet rekord neve: {detail}.",
     "RECORD_OUTSIDE_ZONE": "A(z) {name} nem a(z) {zone} zónába tartozik.",
     "RECORD_TYPE_UNKNOWN": "A(z) {type} típusú rekord nem támogatott.",

@@ -31,11 +31,15 @@ TEXTS: Texts = {
         "title": "Igazolja magát",
         "lead": "Amit tenni készül, érzékeny művelet. Igazolja magát újra; ez öt percig érvényes.",
         "missing": "Adja meg, amivel igazolja magát.",
+        "own": "Ezt csak maga a felhasználó teheti meg, operátori munkamenetben nem lehet.",
+        "back": "Vissza",
     },
     "en": {
         "title": "Confirm who you are",
         "lead": "What you are about to do is sensitive. Confirm who you are; it counts for five minutes.",
         "missing": "Enter what you confirm with.",
+        "own": "Only the user itself can do this, an operator's session cannot.",
+        "back": "Back",
     },
 }
 
@@ -50,6 +54,18 @@ async def confirm(gateway: Gateway, http: HttpRequest) -> Response:
     if session is None or session.own is None:
         return RedirectResponse(f"/sign-in?next={quote(goal)}", 303, headers=NO_STORE)
     locale, token = locale_of(http.headers, session), session.own.token
+    if session.operator:
+        return page(
+            "notice.html",
+            locale,
+            TEXTS,
+            403,
+            session=session,
+            heading="title",
+            paragraphs=["own"],
+            href="/graphql",
+            label="back",
+        )
     if http.method != "POST":
         return await _show(gateway, locale, token, goal)
     if not same_origin(http):
@@ -71,6 +87,8 @@ async def confirm_options(gateway: Gateway, http: HttpRequest) -> Response:
     session = await current(gateway, http)
     if session is None or session.own is None:
         return go_to("/sign-in")
+    if session.operator:
+        return go_to("/confirm")
     method, request = gateway.clients.factors.BeginSecurityKeyAssertion, factors_pb2.BeginSecurityKeyAssertionRequest()
     token, locale = session.own.token, locale_of(http.headers, session)
     return await options(http, locale, lambda: Calls().write("identity", method, request, token))

@@ -25,7 +25,7 @@ from portico.identity.v1 import factors_pb2
 
 TEXTS: Texts = {
     "hu": {
-        "title": "Második lépcső",
+        "title": "Kétlépcsős azonosítás",
         "lead": "A jelszó rendben van. Igazolja, hogy valóban Ön az.",
         "cancel": "Mégsem",
         "missing": "Adja meg a kódot.",

@@ -31,6 +31,8 @@ _OPTIONS = [
     ("grpc.absolute_max_metadata_size", 512 * 1024),
 ]
 _BROKER_SECONDS = 10.0
+#: For everything but the guards of periodic work, each of which keeps one while it acts.
+_CONNECTIONS = 10
 _DAY = 86_400.0
 
 
@@ -118,7 +120,8 @@ async def mounted(
 
     It is ready once its queues stand, or after `broker_seconds` without a broker.
     """
-    db = await _database(service, settings, migrations)
+    guards = 2 + len(periodic or {})
+    db = await _database(service, settings, migrations, _CONNECTIONS + guards)
     app = await build(db)
     inbox = consume.Inbox(db, app, consumes or {})
     worker = jobs.Worker(db, app, {**(job_handlers or {}), consume.RETRY_KIND: inbox.retry}, at_once)
@@ -172,13 +175,13 @@ async def mounted(
                 await db.close()
 
 
-async def _database(service: str, settings: ServiceSettings, migrations: Path) -> Database:
+async def _database(service: str, settings: ServiceSettings, migrations: Path, connections: int) -> Database:
     while True:
         try:
             ran = await migrate.migrate(settings.database_url, service, migrations)
             if ran:
                 log.info("migrated", extra={"migrations": ran})
-            return await connect(settings.database_url)
+            return await connect(settings.database_url, max_size=connections)
         except CONNECTION_ERRORS as error:
             log.warning("waiting for the database", extra={"cause": str(error)})
             await asyncio.sleep(1)

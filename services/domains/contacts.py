@@ -18,7 +18,16 @@ from services.chassis import audit, jobs
 from services.chassis.actor import Actor, Scope, system
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.errors import DomainError, Invalid
-from services.domains import changes, contact_data, contact_store, intents, object_intents, store, transforms
+from services.domains import (
+    changes,
+    confirmations,
+    contact_data,
+    contact_store,
+    intents,
+    object_intents,
+    store,
+    transforms,
+)
 from services.domains.app import App
 from services.domains.changes import Asked
 from services.domains.contact_data import Person
@@ -226,9 +235,9 @@ async def _send(task: Task) -> bool:
     for row in rows.values():
         if not row["created"]:
             await _create(task.app, registry, task.domain["id"], row)
-    edits = _edits(task)
+    edits, pending = _edits(task), False
     for row in (await contact_store.get_many(task.app.db, list(edits))).values():
-        await _edit(task, row["handle"], edits[row["id"]])
+        pending = await _edit(task, row["handle"], edits[row["id"]]) or pending
     info, wanted = await registry.info(task.domain["name"]), await _handles(task)
     if info is None:
         return False
@@ -237,7 +246,7 @@ async def _send(task: Task) -> bool:
     removed = [(role, old) for role, handle in roles.items() for old in info.contacts_of(role) if old != handle]
     registrant = wanted.get("registrant", info.registrant)
     if not added and not removed and registrant == info.registrant:
-        return False
+        return pending
     done = await registry.update(
         task.domain["name"],
         add_contacts=added,
@@ -245,7 +254,7 @@ async def _send(task: Task) -> bool:
         registrant=registrant if registrant != info.registrant else None,
         cl_trid=task.cl_trid,
     )
-    return done.pending
+    return pending or done.pending
 
 
 async def _create(app: App, registry: Registry, domain_id: UUID, row: Row) -> str:
@@ -267,18 +276,18 @@ async def _create(app: App, registry: Registry, domain_id: UUID, row: Row) -> st
     return await object_intents.say(app.db, registry.name, domain_id, "create_contact", contact.id, send, look)
 
 
-async def _edit(task: Task, handle: str, person: Person) -> None:
+async def _edit(task: Task, handle: str, person: Person) -> bool:
+    """Whether the registry left it pending."""
     registry, contact = task.registry, person.to_epp(handle)
 
     async def send(cl_trid: str) -> bool:
-        await registry.update_contact(contact, cl_trid=cl_trid)
-        return True
+        return (await registry.update_contact(contact, cl_trid=cl_trid)).pending
 
     async def look() -> bool | None:
         info = await registry.contact_info(handle)
-        return True if info is not None and Person.of_epp(info.data) == person else None
+        return False if info is not None and Person.of_epp(info.data) == person else None
 
-    await object_intents.say(task.app.db, registry.name, task.domain["id"], "update_contact", handle, send, look)
+    return await object_intents.say(task.app.db, registry.name, task.domain["id"], "update_contact", handle, send, look)
 
 
 async def _look(task: Task) -> Seen:
@@ -347,8 +356,20 @@ async def _handles(task: Task) -> dict[str, str]:
     return {role: rows[contact_id]["handle"] for role, contact_id in _roles(task).items()}
 
 
+async def _confirmable(tx: Tx, task: Task) -> str:
+    """The holder is asked about another holder, and about another name of the same."""
+    rows = await contact_store.of_domains(tx, task.domain["account_id"], None, [task.domain["id"]])
+    present = next((row for row in rows if row["role"] == "registrant"), None)
+    if present is None:
+        return ""
+    edited = _edits(task).get(present["id"])
+    renamed = edited is not None and (edited.name, edited.org) != (present["name"], present["org"])
+    other = _roles(task).get("registrant", present["id"]) != present["id"]
+    return confirmations.REGISTRANT if renamed or other else ""
+
+
 # What a contact shall say is kept with the contact, not with the command.
-COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, forget=("edits",))}
+COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, _confirmable, forget=("edits",))}
 
 
 async def holder(app: App, registry: Registry, domain: Row, now: datetime) -> str:

@@ -14,7 +14,7 @@ from services.chassis.actor import Actor, Scope
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.errors import Conflict, DomainError
 from services.chassis.operations import CANCELLED, RUNNING, SUCCEEDED, WAITING
-from services.domains import changes, intents, nameservers, store, transforms, zone_store
+from services.domains import changes, confirmations, intents, nameservers, store, transforms, zone_store
 from services.domains.app import App, operations
 from services.domains.epp import DomainInfo, DsRecord
 from services.domains.powerdns import PowerDnsUnavailable
@@ -239,5 +239,13 @@ async def _current(tx: Tx, task: Task) -> Row | None:
 
 
 COMMANDS = {
-    COMMAND: Command("ds_sent", _send, transforms.shown_by_info(_carried_out), _succeed, _refuse, ends_operation=False)
+    COMMAND: Command(
+        "ds_sent",
+        _send,
+        transforms.shown_by_info(_carried_out),
+        _succeed,
+        _refuse,
+        transforms.always(confirmations.DNSSEC),
+        ends_operation=False,
+    )
 }

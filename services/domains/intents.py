@@ -18,6 +18,9 @@ REFUSED = "REFUSED"
 NOT_CARRIED_OUT = "NOT_CARRIED_OUT"
 #: The detail of an open intent that the registry has accepted and not decided yet (1001).
 PENDING = "pending"
+#: The same, while the registry waits for the holder's confirmation.
+UNCONFIRMED = "pending: the holder has to confirm"
+LEFT_PENDING = (PENDING, UNCONFIRMED)
 #: The detail of an open intent that the registry has carried out (1000), while we have not seen the effect yet.
 ANSWERED = "answered"
 
@@ -152,13 +155,8 @@ async def unsay(tx: Tx, intent_id: UUID, detail: str) -> None:
 
 
 async def note(tx: Tx, intent_id: UUID, detail: str) -> None:
-    """Keeps what the registry answered: PENDING, ANSWERED."""
+    """Keeps what the registry answered: one of LEFT_PENDING, or ANSWERED."""
     await tx.execute("UPDATE registry_intents SET detail = $2 WHERE id = $1 AND outcome = ''", intent_id, detail)
-
-
-async def note_pending(tx: Tx, intent_id: UUID) -> None:
-    """The registry took the command and will decide later."""
-    await note(tx, intent_id, PENDING)
 
 
 async def settle_cancel(tx: Tx, intent_id: UUID, detail: str) -> bool:

@@ -88,7 +88,7 @@ async def report_stuck(app: App) -> None:
     await transforms.retry_given_up(app.db)
     await contacts.retry_given_up(app.db)
     await dnssec.retry_given_up(app.db)
-    for row in stuck:
+    for row in [row for row in stuck if not row["unconfirmed"]]:
         log.error(
             "a domain is stuck at its registry",
             extra={"domain": row["name"], "domain_id": str(row["id"]), "since": row["state_since"].isoformat()},

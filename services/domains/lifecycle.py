@@ -25,6 +25,8 @@ LOCK, UNLOCK = "lock", "unlock"
 DNSSEC = "setDnssec"
 RESTORE = "restore"
 
+#: Which change an action is, where the holder may have to confirm it.
+_CHANGES = {NAMESERVERS: "nameservers", REGISTRANT: "registrant", DNSSEC: "dnssec"}
 #: RGP statuses that only say which fees a delete gives back.
 GRACE = frozenset({"addPeriod", "autoRenewPeriod", "renewPeriod", "transferPeriod"})
 #: The statuses of our own lock, which the customer takes off.
@@ -56,6 +58,8 @@ class Rules:
     pending_delete_days: int = 5
     registrant_change: str = "UPDATE"
     dnssec: bool = True
+    #: Of "registration", "registrant", "nameservers", "dnssec".
+    confirmed_changes: frozenset[str] = frozenset()
     locks: Sequence[LockPeriod] = ()
 
 
@@ -100,10 +104,12 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`blockers` has every action; one that nothing blocks has none. `due_at`: when time alone is to change it next."""
+    """`blockers` has every action; one that nothing blocks has none. `confirmed`: the actions that the holder has to
+    confirm at the registry. `due_at`: when time alone is to change it next."""
 
     state: str
     blockers: Mapping[str, tuple[Blocker, ...]]
+    confirmed: frozenset[str]
     deadlines: Deadlines
     due_at: datetime | None
 
@@ -114,7 +120,8 @@ def derive(facts: Facts, rules: Rules, now: datetime) -> State:
     since = facts.since if state == facts.state else now
     deadlines = _deadlines(state, since, facts, rules, now)
     blockers = {action: tuple(find(state, facts, rules, deadlines, now)) for action, find in _FINDERS.items()}
-    return State(state, blockers, deadlines, _due_at(state, facts, deadlines, now))
+    confirmed = frozenset(action for action, change in _CHANGES.items() if change in rules.confirmed_changes)
+    return State(state, blockers, confirmed, deadlines, _due_at(state, facts, deadlines, now))
 
 
 def _state(facts: Facts, now: datetime) -> str:

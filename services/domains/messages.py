@@ -12,7 +12,17 @@ from uuid import UUID
 from services.chassis import audit
 from services.chassis.actor import system
 from services.chassis.db import Row, Tx
-from services.domains import intents, lifecycle, registration, registry_store, standing, store, sync, transforms
+from services.domains import (
+    intents,
+    lifecycle,
+    object_intents,
+    registration,
+    registry_store,
+    standing,
+    store,
+    sync,
+    transforms,
+)
 from services.domains.app import App
 from services.domains.epp import EppError, PendingAction, PollMessage, Registry, Transfer
 
@@ -90,9 +100,13 @@ def kind_of(message: PollMessage) -> str:
 async def _action(tx: Tx, action: PendingAction) -> None:
     """A command that was left pending is decided: whoever waits for it looks at once, and sees what became of it."""
     try:
-        intent = await intents.get(tx, UUID(action.cl_trid))
+        intent_id = UUID(action.cl_trid)
     except ValueError:
         return
+    intent = await intents.get(tx, intent_id)
+    if intent is None and (domain_id := await object_intents.domain_of(tx, intent_id)) is not None:
+        # It was said of a contact, for the sake of a domain.
+        intent = await intents.open_of(tx, domain_id)
     if intent is not None and not intent["outcome"]:
         await _wake(tx, intent)
 

@@ -56,7 +56,14 @@ class Name:
 
 
 def parse(text: str) -> Name:
-    """A second-level name below a top-level domain; DomainInvalid says what is wrong with it."""
+    """A second-level name below a top-level domain, as it may be ordered; DomainInvalid says what is wrong with it."""
+    name = spelled(text)
+    _one_script(name.unicode)
+    return name
+
+
+def spelled(text: str) -> Name:
+    """The same to look a name up: a held one is found whatever its letters, as the rules may be younger than it is."""
     stripped = _DOTS.sub(".", text.strip()).removesuffix(".")
     if not stripped:
         raise DomainInvalid("the name is empty", name=text[:255])
@@ -68,7 +75,6 @@ def parse(text: str) -> Name:
     labels = ascii_name.split(".")
     if len(labels) != 2 or labels[1].isdigit():
         raise DomainInvalid("a name to register is one label and a top-level domain", name=text[:255])
-    _one_script(unicode_name)
     return Name(ascii_name, unicode_name, labels[1])
 
 

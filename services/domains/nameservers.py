@@ -1,16 +1,16 @@
 """A domain's nameservers: what may be one, the host objects behind them (RFC 5732), and the glue of those inside the domain."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.chassis.actor import Actor, Scope
-from services.chassis.db import Tx
+from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid
 from services.chassis.operations import SUCCEEDED
-from services.domains import changes, hosts, names, store, transforms, zone_changes, zone_store
+from services.domains import changes, confirmations, hosts, names, store, transforms, zone_changes, zone_store
 from services.domains.app import App, operations
 from services.domains.changes import Asked
 from services.domains.epp import DomainInfo
@@ -19,7 +19,6 @@ from services.domains.transforms import Command, Refused, Seen, State, Task
 
 COMMAND = "nameservers"
 OPERATION = "DOMAIN_NAMESERVERS"
-MOST = 13
 
 
 class NameserverInvalid(Invalid):
@@ -73,7 +72,7 @@ async def set_nameservers(
     async with app.db.transaction() as tx:
         domain = await changes.lock(tx, actor, scope, domain_id)
         tld = await store.tld(tx, domain["tld"])
-        hosts, problems = read(domain["name"], wished, least=tld["min_nameservers"], tld=domain["tld"])
+        hosts, problems = read(domain["name"], wished, tld)
         zone = await zone_store.lock(tx, domain["account_id"], None, domain_id)
         if zone is not None and zone["dnssec"] != "OFF" and not set(hosts) <= set(app.nameservers):
             detail = "the zone is signed; other nameservers do not know its keys"
@@ -91,35 +90,73 @@ async def set_nameservers(
     return Asked(domain, operation_id)
 
 
-def read(
-    domain: str, wished: Sequence[tuple[str, Sequence[str]]], *, least: int, tld: str
-) -> tuple[Hosts, list[DomainError]]:
+def read(domain: str, wished: Sequence[tuple[str, Sequence[str]]], tld: Row) -> tuple[Hosts, list[DomainError]]:
     """The hosts in A-labels by name, and everything that is wrong, each with its path into the request."""
     hosts: Hosts = {}
     problems: list[DomainError] = []
     for index, (text, addresses) in enumerate(wished):
         field = f"nameservers[{index}]"
-        host = names.host(text)
-        if host is None:
-            problems.append(NameserverInvalid("is no host name", field=f"{field}.host", name=text[:255]))
-            continue
-        if host in hosts:
-            problems.append(NameserverRepeated("is there twice", field=f"{field}.host", name=host))
+        try:
+            host = _host(text, hosts, f"{field}.host")
+        except Invalid as error:
+            problems.append(error)
             continue
         hosts[host], wrong = _addresses(addresses, field)
         problems += wrong
-        inside = host.endswith(f".{domain}")
+        inside = _is_inside(host, domain)
         if inside and not addresses:
-            detail = f"{host} is inside the domain: nobody finds it without its addresses"
-            problems.append(GlueRequired(detail, field=f"{field}.addresses", name=host))
+            problems.append(_glue_required(host, f"{field}.addresses"))
         elif addresses and not inside:
             detail = f"{host} is not inside {domain}: its own domain says where it is"
             problems.append(GlueNotAllowed(detail, field=f"{field}.addresses", name=host, domain=domain))
-    if len(hosts) > MOST:
-        problems.append(NameserversTooMany(f"at most {MOST}", field="nameservers", max=str(MOST)))
-    elif len(hosts) < least and not problems:
-        problems.append(NameserversTooFew(f"at least {least}", field="nameservers", min=str(least), tld=tld))
+    if (wrong_number := _wrong_number(len(wished), tld)) is not None:
+        problems.append(wrong_number)
     return dict(sorted(hosts.items())), problems
+
+
+def for_registration(texts: Sequence[str]) -> tuple[list[str], list[Invalid]]:
+    """The hosts in A-labels, in their order, that names are to be registered with; what is wrong with each."""
+    hosts: list[str] = []
+    problems: list[Invalid] = []
+    for index, text in enumerate(texts):
+        try:
+            hosts.append(_host(text, hosts, f"nameservers[{index}]"))
+        except Invalid as error:
+            problems.append(error)
+    return hosts, problems
+
+
+def unfit(domain: str, hosts: Sequence[str], tld: Row) -> Invalid | None:
+    """Why a domain cannot be registered with these. Nothing says there where a host inside the domain is."""
+    inside = next((host for host in hosts if _is_inside(host, domain)), None)
+    return _wrong_number(len(hosts), tld) or (_glue_required(inside, "nameservers") if inside else None)
+
+
+def _host(text: str, present: Container[str], field: str) -> str:
+    """In A-labels; NameserverInvalid, NameserverRepeated."""
+    host = names.host(text)
+    if host is None:
+        raise NameserverInvalid("is no host name", field=field, name=text[:255])
+    if host in present:
+        raise NameserverRepeated("is there twice", field=field, name=host)
+    return host
+
+
+def _is_inside(host: str, domain: str) -> bool:
+    return host.endswith(f".{domain}")
+
+
+def _glue_required(host: str, field: str) -> GlueRequired:
+    return GlueRequired(f"{host} is inside the domain: nobody finds it without its addresses", field=field, name=host)
+
+
+def _wrong_number(count: int, tld: Row) -> Invalid | None:
+    least, most = tld["min_nameservers"], tld["max_nameservers"]
+    if count < least:
+        return NameserversTooFew(f"at least {least}", field="nameservers", min=str(least), tld=tld["tld"])
+    if count > most:
+        return NameserversTooMany(f"at most {most}", field="nameservers", max=str(most), tld=tld["tld"])
+    return None
 
 
 def _addresses(texts: Sequence[str], field: str) -> tuple[list[str], list[DomainError]]:
@@ -215,4 +252,14 @@ async def _refuse(tx: Tx, task: Task, reason: str) -> None:
     await changes.log_refusal(tx, task, "domain.nameservers_refused", reason)
 
 
-COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, ends_operation=False)}
+COMMANDS = {
+    COMMAND: Command(
+        "registry_update",
+        _send,
+        _look,
+        _succeed,
+        _refuse,
+        transforms.always(confirmations.NAMESERVERS),
+        ends_operation=False,
+    )
+}

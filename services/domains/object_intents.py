@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from services.chassis import jobs
-from services.chassis.db import Database, Row, Tx
+from services.chassis.db import Database, Queryable, Row, Tx
 from services.domains import intents
 from services.domains.epp import EppRefused, EppServerFailure, EppUnavailable
 
@@ -64,6 +64,12 @@ async def say(
         raise
     await _settle(db, intent_id, intents.DONE)
     return answer
+
+
+async def domain_of(q: Queryable, intent_id: UUID) -> UUID | None:
+    """For whose sake it was said."""
+    found: UUID | None = await q.fetchval("SELECT domain_id FROM registry_object_intents WHERE id = $1", intent_id)
+    return found
 
 
 async def close(tx: Tx, domain_id: UUID, *, served: bool) -> None:

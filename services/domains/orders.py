@@ -16,7 +16,7 @@ from services.chassis import idempotency
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
 from services.chassis.errors import DomainError, Invalid, PermissionDenied, Unavailable
-from services.domains import contact_data, order_items, store
+from services.domains import contact_data, nameservers, order_items, store
 from services.domains.app import App
 from services.domains.epp import EppRefused, EppUnavailable, EppUnknown, Registry
 from services.domains.names import DomainInvalid, Name, parse, refused_character
@@ -31,6 +31,12 @@ class DomainTaken(DomainError):
 
 class DomainAlreadyOrdered(DomainError):
     reason = "DOMAIN_ALREADY_ORDERED"
+
+
+class DomainAlreadyHere(DomainError):
+    """With us, or on its way to us: for whom is nobody's business."""
+
+    reason = "DOMAIN_ALREADY_HERE"
 
 
 class DomainRepeated(Invalid):
@@ -58,8 +64,11 @@ class Ordered:
     refusals: list[common_pb2.Refusal]
 
 
-async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, DomainError | None]]:
-    """For each name as typed: what it is, and why it cannot be registered now (None: it can).
+async def check(
+    app: App, account_id: UUID | None, inputs: Sequence[str]
+) -> list[tuple[Name | None, DomainError | None]]:
+    """For each name as typed: what it is, and why it cannot be registered now (None: it can). Only who may see an account's
+    names is told, by its id, which of them it has itself.
 
     RegistryUnavailable stands beside the names of a registry that is silent, and is raised where every one is.
     """
@@ -75,7 +84,9 @@ async def check(app: App, inputs: Sequence[str]) -> list[tuple[Name | None, Doma
     asked = [name for name, problem in found if name is not None and problem is None]
     owned = await store.live_owners(app.db, [name.ascii for name in asked])
     free = await _free(app, {name.ascii for name in asked if name.ascii not in owned})
-    return [(name, problem or _taken(name, owned, free)) if name else (None, problem) for name, problem in found]
+    return [
+        (name, problem or _taken(name, owned, free, account_id)) if name else (None, problem) for name, problem in found
+    ]
 
 
 def _sold(app: App, name: Name, sold: dict[str, Row]) -> DomainError | None:
@@ -85,8 +96,23 @@ def _sold(app: App, name: Name, sold: dict[str, Row]) -> DomainError | None:
     return refused_character(name, tld["idn_scripts"], tld["idn_characters"])
 
 
-def _taken(name: Name, owned: dict[str, tuple[UUID, str]], free: dict[str, bool]) -> DomainError | None:
-    if name.ascii in owned or free.get(name.ascii) is False:
+def in_house(
+    name: Name, owner: UUID, state: str, account_id: UUID | None, *, foreign: type[DomainError]
+) -> DomainError:
+    """Why a name that is held or being bought in the house cannot be ordered; `foreign` where another account's is."""
+    kind = foreign
+    if owner == account_id:
+        coming = state.startswith("PENDING_") and state != "PENDING_DELETE"
+        kind = DomainAlreadyOrdered if coming else DomainAlreadyHere
+    return kind("held or ordered in the house", field="name", name=name.unicode)
+
+
+def _taken(
+    name: Name, owned: dict[str, tuple[UUID, str]], free: dict[str, bool], account_id: UUID | None
+) -> DomainError | None:
+    if name.ascii in owned:
+        return in_house(name, *owned[name.ascii], account_id, foreign=DomainTaken)
+    if free.get(name.ascii) is False:
         return DomainTaken(f"{name.ascii} is taken", name=name.unicode)
     if name.ascii not in free:
         return RegistryUnavailable("its registry does not answer", name=name.unicode)
@@ -117,7 +143,8 @@ async def _free(app: App, names: Set[str]) -> dict[str, bool]:
 async def register(
     app: App, actor: Actor, scope: Scope, request: domains_pb2.RegisterDomainsRequest, now: datetime
 ) -> Ordered:
-    """Orders names. Taken, repeated and malformed ones are refused, the others go on; nothing is charged yet.
+    """Orders names. Taken, repeated and malformed ones are refused, and those that cannot have the nameservers asked for;
+    the others go on, unless one of the nameservers is none. Nothing is charged yet.
 
     Repeating with the same request_id answers the same. RegistryUnavailable: nothing was written, try again.
     """
@@ -128,16 +155,19 @@ async def register(
     if first is not None:
         return await recall_first(app, actor.account_id, first)
     years, names = request.years or 1, list(request.names)
-    checked = await check(app, names)
+    checked = await check(app, actor.account_id, names)
     sold = await store.tlds(app.db)
     holder = await store.registrant(app.db, actor.account_id)
+    hosts, wrong = nameservers.for_registration(request.nameservers)
     accepted: dict[str, tuple[int, Name]] = {}
-    refusals: list[common_pb2.Refusal] = []
+    refusals = [common_pb2.Refusal(reason=one.reason, field=one.field, metadata=one.metadata) for one in wrong]
     for index, (name, error) in enumerate(checked):
         problem = error
         if problem is None and name is not None:
             tld = sold[name.tld]
             problem = _offered(name, years, tld) or _repeated(name, accepted)
+            if problem is None and hosts and not wrong:
+                problem = nameservers.unfit(name.ascii, hosts, tld)
             # Where identity has not told of the account yet, the registry will say.
             if problem is None and holder is not None:
                 problem = contact_data.local_presence(tld, holder["country"], "names", name=name.unicode)
@@ -145,7 +175,9 @@ async def register(
             refusals.append(_refusal(index, problem or DomainInvalid(name=names[index])))
         else:
             accepted[name.ascii] = (index, name)
-    return await _write(app, actor, request, years, accepted, refusals, now)
+    if wrong:
+        accepted = {}
+    return await _write(app, actor, request, years, hosts or app.nameservers, accepted, refusals, now)
 
 
 def _offered(name: Name, years: int, tld: Row) -> DomainError | None:
@@ -174,6 +206,7 @@ async def _write(
     actor: Actor,
     request: domains_pb2.RegisterDomainsRequest,
     years: int,
+    hosts: Sequence[str],
     accepted: dict[str, tuple[int, Name]],
     refusals: list[common_pb2.Refusal],
     now: datetime,
@@ -183,7 +216,7 @@ async def _write(
         if first is None:
             order_id: UUID | None = None
             if accepted:
-                order_id, lost = await _insert(tx, app, actor, request, years, accepted, now)
+                order_id, lost = await _insert(tx, actor, request, years, hosts, accepted, now)
                 refusals = sorted([*refusals, *lost], key=lambda refusal: refusal.index)
             first = {
                 "order_id": str(order_id) if order_id else None,
@@ -195,10 +228,10 @@ async def _write(
 
 async def _insert(
     tx: Tx,
-    app: App,
     actor: Actor,
     request: domains_pb2.RegisterDomainsRequest,
     years: int,
+    hosts: Sequence[str],
     accepted: dict[str, tuple[int, Name]],
     now: datetime,
 ) -> tuple[UUID | None, list[common_pb2.Refusal]]:
@@ -210,7 +243,7 @@ async def _insert(
         [name for _, name in accepted.values()],
         years=years,
         auto_renew=request.auto_renew,
-        nameservers=list(request.nameservers) or list(app.nameservers),
+        nameservers=hosts,
         now=now,
     )
     lost = [

@@ -1,5 +1,6 @@
 """Record sets: names, types, TTLs and data as the nameservers want them, in presentation format (RFC 1035 5.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,8 @@ MOST_RECORDS = 100
 """Records of one set."""
 MOST_OCTETS = 16_384
 """Of the data of one set together, as text: an answer has to fit in a message."""
+MOST_SETS = 20_000
+"""Record sets of a zone."""
 
 #: The field of a type's data that names a host.
 TARGETS = {"CNAME": "target", "NS": "target", "PTR": "target", "MX": "exchange", "SRV": "target"}
@@ -46,6 +49,10 @@ class TtlOutOfRange(Invalid):
 
 class RecordSetTooLarge(Invalid):
     reason = "RECORD_SET_TOO_LARGE"
+
+
+class ZoneTooLarge(Invalid):
+    reason = "ZONE_TOO_LARGE"
 
 
 Key = tuple[str, str]
@@ -137,8 +144,8 @@ def record_set(
         return None, [error]
     if not texts:
         problems.append(RecordInvalid("at least one record", field=f"{field}.records", type=type_, value=""))
-    if len(texts) > MOST_RECORDS or sum(map(len, texts)) > MOST_OCTETS:
-        return None, [too_large(f"{field}.records")]
+    if too_much(texts):
+        return None, [too_large(name, type_, f"{field}.records")]
     for index, text in enumerate(texts):
         try:
             records[data(type_, text, zone, f"{field}.records[{index}]")] = None
@@ -155,12 +162,23 @@ def record_set(
 def checked_type(type_: str, field: str) -> None:
     """RecordTypeUnknown for a type that we do not serve."""
     if type_ not in TYPES:
-        raise RecordTypeUnknown(f"{type_} is none of {', '.join(TYPES)}", field=field, type=type_[:20])
+        shown = type_[:20]
+        raise RecordTypeUnknown(f"{shown} is none of {', '.join(TYPES)}", field=field, type=shown)
 
 
-def too_large(field: str) -> RecordSetTooLarge:
+def too_much(texts: Sequence[str]) -> bool:
+    """Whether it is more than one set can hold."""
+    return len(texts) > MOST_RECORDS or sum(map(len, texts)) > MOST_OCTETS
+
+
+def too_large(name: str, type_: str, field: str) -> RecordSetTooLarge:
     detail = f"at most {MOST_RECORDS} records and {MOST_OCTETS} octets"
-    return RecordSetTooLarge(detail, field=field, records=str(MOST_RECORDS), octets=str(MOST_OCTETS))
+    most = {"records": str(MOST_RECORDS), "octets": str(MOST_OCTETS)}
+    return RecordSetTooLarge(detail, field=field, name=name, type=type_, **most)
+
+
+def too_many_sets(field: str) -> ZoneTooLarge:
+    return ZoneTooLarge(f"at most {MOST_SETS} record sets", field=field, most=str(MOST_SETS))
 
 
 def ttl_out_of_range(ttl: int, field: str) -> TtlOutOfRange:

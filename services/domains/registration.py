@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from portico.domains.v1 import events_pb2
@@ -10,7 +11,7 @@ from services.chassis.actor import Actor, system
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.errors import DomainError
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import contacts, hosts, intents, object_intents, order_items, orders, store, zones
+from services.domains import confirmations, contacts, hosts, intents, object_intents, order_items, orders, store, zones
 from services.domains.app import App, operations
 from services.domains.epp import (
     DomainInfo,
@@ -121,7 +122,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         await hosts.ensure(app.db, registry, domain["id"], dict.fromkeys(domain["nameservers"], ()))
         required = (await store.tld(app.db, domain["tld"]))["required_contacts"]
     except (EppServerFailure, EppUnavailable, EppUnknown) as error:
-        raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
+        await _away(job, app, domain, None, error)
     except EppRefused as error:
         await _refused(job, app, domain, None, error, now)
         return
@@ -140,11 +141,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
             cl_trid=str(intent["id"]),
         )
     except EppUnavailable as error:
-        async with app.db.transaction() as tx:
-            await job.hold(tx)
-            await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, str(error))
-            await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="registry away")
-        raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
+        await _away(job, app, domain, intent, error)
     except EppServerFailure as error:
         raise jobs.RetryLater(cause=f"the registry failed: {error}") from error
     except EppRefused as error:
@@ -159,7 +156,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     except EppUnknown as error:
         raise jobs.RetryLater(_SETTLE_SECONDS, cause=f"outcome unknown: {error}") from error
     if created.pending:
-        await _wait(job, app, domain, intent)
+        await _wait(job, app, domain, intent, now)
     try:
         info = await registry.info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
@@ -178,8 +175,8 @@ async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: 
             await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "another registrar's: 2201", now)
             return True
         raise jobs.RetryLater(cause=f"cannot settle: {error}") from error
-    if info is None and intent["detail"] == intents.PENDING:
-        await _fail(job, app, domain, intent, _REFUSED, "the registry refused what it had left pending", now)
+    if info is None and intent["detail"] in intents.LEFT_PENDING:
+        await _fail(job, app, domain, intent, *confirmations.refusal(intent, _REFUSED), now)
         return True
     if info is None:
         async with app.db.transaction() as tx:
@@ -190,7 +187,7 @@ async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: 
         await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "registered by somebody else", now)
         return True
     if "pendingCreate" in info.statuses:
-        await _wait(job, app, domain, intent)
+        await _wait(job, app, domain, intent, now)
     await _succeed(job, app, domain, intent, info, now)
     return True
 
@@ -204,11 +201,11 @@ def _is_ours(app: App, info: DomainInfo, intent: Row) -> bool:
     return info.cl_id == app.registries.of(info.name).registrar and young
 
 
-async def _wait(job: jobs.LeasedJob, app: App, domain: Row, intent: Row) -> None:
+async def _wait(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: datetime) -> None:
     async with app.db.transaction() as tx:
         await job.hold(tx)
-        await intents.note_pending(tx, intent["id"])
-        await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="pending at the registry")
+        waits = await confirmations.note_pending(tx, domain, intent, confirmations.REGISTRATION, now)
+        await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail=waits)
     # It may take days: look ever less often.
     seconds = min(_PENDING_SECONDS * 2 ** (job.attempt - 1), _PENDING_SECONDS_MOST)
     raise jobs.RetryLater(seconds, cause="pending at the registry")
@@ -222,12 +219,17 @@ async def _refused(
         await _fail(job, app, domain, intent, _REFUSED, str(error), now)
         return
     log.error("the registrar's deposit at the registry is used up", extra={"domain": domain["name"]})
+    await _away(job, app, domain, intent, error)
+
+
+async def _away(job: jobs.LeasedJob, app: App, domain: Row, intent: Row | None, error: Exception) -> NoReturn:
+    """The name was not created: it waits for the registry."""
     async with app.db.transaction() as tx:
         await job.hold(tx)
         if intent is not None:
             await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, str(error))
         await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail="registry away")
-    raise jobs.RetryLater(cause=str(error)) from error
+    raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
 
 
 async def _succeed(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, info: DomainInfo, now: datetime) -> None:

@@ -13,9 +13,9 @@ _HELD = "state IN ('ACTIVE', 'EXPIRED', 'REDEMPTION', 'PENDING_DELETE')"
 RULES = (
     "sold", "min_years", "max_years", "auth_code_delivery", "min_nameservers", "max_nameservers", "add_grace_days",
     "renew_grace_days", "redemption_days", "pending_delete_days", "required_contacts", "local_presence", "dnssec",
-    "registrant_change", "confirmed_changes", "contact_verified_days", "idn_scripts", "idn_characters", "lock_statuses",
-    "ds_seconds", "transferable", "transfer_years", "auth_code_min", "auth_code_max", "auth_code_wait_days",
-    "renew_ahead_days", "renew_pay_days",
+    "registrant_change", "confirmed_changes", "confirmation_days", "contact_verified_days", "idn_scripts", "idn_characters",
+    "lock_statuses", "ds_seconds", "transferable", "transfer_years", "auth_code_min", "auth_code_max",
+    "auth_code_wait_days", "renew_ahead_days", "renew_pay_days",
 )  # fmt: skip
 """Columns of tlds that an operator may change."""
 
@@ -34,6 +34,7 @@ async def rules(q: Queryable, tlds: Sequence[str] | None = None) -> dict[str, li
             pending_delete_days=row["pending_delete_days"],
             registrant_change=row["registrant_change"],
             dnssec=row["dnssec"],
+            confirmed_changes=frozenset(row["confirmed_changes"]),
             locks=[
                 lifecycle.LockPeriod(one["kind"], date.fromisoformat(one["from_date"]), one["days"])
                 for one in row["locks"]

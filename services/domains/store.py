@@ -1,5 +1,6 @@
 """All SQL of domains and orders. Every query of a customer's carries the account and the grant's resources."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 from portico.common.v1 import common_pb2
 from services.chassis.db import Database, Queryable, Row, Tx
 from services.chassis.pages import Page
+from services.domains import intents
 from services.domains.names import Name
 
 _DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, state, state_since, years, statuses, registered_at,
@@ -15,6 +17,11 @@ _DOMAIN = """id, account_id, order_id, operation_id, name, unicode_name, tld, st
 ENDED = ("DELETED", "TRANSFERRED_AWAY", "FAILED")
 LIVE = "(state NOT IN ('DELETED', 'TRANSFERRED_AWAY', 'FAILED'))"
 _OWNED = "account_id = $1 AND ($2::uuid[] IS NULL OR id = ANY($2))"
+_TRIGRAM = 3
+"""Characters that a search needs to find its text anywhere in a name; a shorter one finds the names that begin with it."""
+_ANYWHERE = ("(name || ' ' || unicode_name) LIKE {0}",)
+# Either form has its index. An OR of them would be sorted before its first page is cut: a statement's part each is not.
+_BEGINNING = ("name LIKE {0}", "name LIKE 'xn--%' AND unicode_name LIKE {0} AND name NOT LIKE {0}")
 SORTS = {
     "NAME": [("name", "text"), ("id", "uuid")],
     "EXPIRES_AT": [("coalesce(expires_at, 'infinity')", "timestamptz"), ("id", "uuid")],
@@ -62,12 +69,16 @@ async def list_domains(
     # is found, one for the search where little is.
     wanted, args = _filter(account_id, resources, states, search)
     condition, order = page.sql(SORTS[sort], len(args) + 1, descending=descending)
+    parts = [
+        f"(SELECT {_DOMAIN} FROM domains WHERE {one} AND {condition} ORDER BY {order} LIMIT {page.limit})"  # noqa: S608
+        for one in wanted
+    ]
     async with db.transaction() as tx:
         if states or search:
             # A plan made without looking at the values would take either index for every search.
             await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         rows = await tx.fetch(
-            f"SELECT {_DOMAIN} FROM domains WHERE {wanted} AND {condition} ORDER BY {order} LIMIT {page.limit}",  # noqa: S608
+            f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS found ORDER BY {order} LIMIT {page.limit}",  # noqa: S608
             *args,
             *page.args,
         )
@@ -76,8 +87,8 @@ async def list_domains(
 
 def _filter(
     account_id: UUID, resources: Sequence[UUID] | None, states: Sequence[str], search: str
-) -> tuple[str, list[object]]:
-    """(condition, its arguments) of a list's filter."""
+) -> tuple[list[str], list[object]]:
+    """(conditions, their arguments) of a list's filter: what meets one of them is in the list, and nothing meets two."""
     parts: list[str] = ["account_id = $1"]
     args: list[object] = [account_id]
     conditions: list[tuple[str, object]] = []
@@ -88,12 +99,16 @@ def _filter(
         conditions.append(("state = {}", states[0]))
     elif states:
         conditions.append(("state = ANY({})", list(states)))
-    if search:
-        conditions.append(("(name || ' ' || unicode_name) LIKE {}", f"%{escape_like(search.lower())}%"))
     for condition, value in conditions:
         args.append(value)
         parts.append(condition.format(f"${len(args)}"))
-    return " AND ".join(parts), args
+    found = ["true"]
+    text = unicodedata.normalize("NFC", search.strip().lower())
+    if text:
+        short = len(text) < _TRIGRAM
+        args.append(f"{escape_like(text)}%" if short else f"%{escape_like(text)}%")
+        found = [one.format(f"${len(args)}") for one in (_BEGINNING if short else _ANYWHERE)]
+    return [" AND ".join([*parts, one]) for one in found], args
 
 
 def escape_like(text: str) -> str:
@@ -237,15 +252,11 @@ async def lock_filtered(
     tx: Tx, account_id: UUID, resources: Sequence[UUID] | None, states: Sequence[str], search: str, limit: int
 ) -> list[Row]:
     """The live ones that a list with this filter shows."""
+    wanted, args = _filter(account_id, resources, states, search)
+    await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
     return await tx.fetch(
-        f"""SELECT {_DOMAIN} FROM domains
-            WHERE {_OWNED} AND {LIVE} AND (cardinality($3::text[]) = 0 OR state = ANY($3))
-              AND ($4 = '' OR (name || ' ' || unicode_name) LIKE '%' || $4 || '%')
-            ORDER BY id LIMIT {limit} FOR UPDATE""",  # noqa: S608
-        account_id,
-        resources,
-        list(states),
-        escape_like(search.lower()),
+        f"SELECT {_DOMAIN} FROM domains WHERE ({' OR '.join(wanted)}) AND {LIVE} ORDER BY id LIMIT {limit} FOR UPDATE",  # noqa: S608
+        *args,
     )
 
 
@@ -317,10 +328,15 @@ async def lock_registrant(tx: Tx, account_id: UUID) -> Row | None:
 
 
 async def stuck(q: Queryable, before: datetime) -> list[Row]:
-    """Domains that have waited for a registry since before this time; a registrar may take days to let one go."""
+    """Domains that have waited for a registry since before this time; a registrar may take days to let one go, and a
+    holder to confirm: `unconfirmed`."""
     return await q.fetch(
-        """SELECT id, name, state, state_since FROM domains
+        """SELECT id, name, state, state_since,
+                  EXISTS (SELECT FROM registry_intents i
+                          WHERE i.domain_id = domains.id AND i.outcome = '' AND i.detail = $2) AS unconfirmed
+           FROM domains
            WHERE state = 'PENDING_REGISTRATION' AND state_since < $1
               OR state = 'PENDING_TRANSFER' AND state_since < $1 - interval '20 days' LIMIT 100""",
         before,
+        intents.UNCONFIRMED,
     )

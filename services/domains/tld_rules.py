@@ -9,11 +9,9 @@ from services.chassis import audit, formats
 from services.chassis.actor import Actor
 from services.chassis.db import Database, Row
 from services.chassis.errors import DomainError, Invalid, NotFound
-from services.domains import contacts, lifecycle, names, registry_store
+from services.domains import confirmations, contacts, lifecycle, names, registry_store
 from services.domains.lifecycle import LockPeriod
 from services.domains.names import SCRIPTS
-
-_CONFIRMABLE = {"registration", "registrant", "nameservers", "dnssec"}
 
 
 class TldNotFound(NotFound):
@@ -87,8 +85,8 @@ def _check(rules: Mapping[str, Any]) -> None:
     if not lock <= lifecycle.LOCKS or "clientTransferProhibited" not in lock:
         known = ", ".join(sorted(lifecycle.LOCKS))
         raise _wrong("lock_statuses", f"must be of {known}, clientTransferProhibited among them")
-    if unknown := sorted(set(rules["confirmed_changes"]) - _CONFIRMABLE):
-        raise _wrong("confirmed_changes", f"{unknown[0]} is none of {', '.join(sorted(_CONFIRMABLE))}")
+    if unknown := sorted(set(rules["confirmed_changes"]) - confirmations.CHANGES):
+        raise _wrong("confirmed_changes", f"{unknown[0]} is none of {', '.join(sorted(confirmations.CHANGES))}")
     if unknown := sorted(set(rules["idn_scripts"]) - SCRIPTS):
         raise _wrong("idn_scripts", f"{unknown[0]} is none of {', '.join(sorted(SCRIPTS))}")
 

@@ -16,7 +16,7 @@ from services.domains.app import App
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 from services.domains.lifecycle import Facts, Rules
 from services.domains.names import DomainInvalid, Name, parse
-from services.domains.orders import DomainAlreadyOrdered, DomainRepeated, RegistryUnavailable, TldNotSold
+from services.domains.orders import DomainAlreadyHere, DomainRepeated, RegistryUnavailable, TldNotSold, in_house
 from services.domains.transfer_lists import Line
 
 _WRONG_CODE = 2202
@@ -29,12 +29,6 @@ _SECONDS = 3.0
 
 class TldNotTransferable(DomainError):
     reason = "TLD_NOT_TRANSFERABLE"
-
-
-class DomainAlreadyHere(DomainError):
-    """With us, or on its way to us: for whom is nobody's business."""
-
-    reason = "DOMAIN_ALREADY_HERE"
 
 
 class AuthCodeMissing(Invalid):
@@ -143,7 +137,7 @@ def _read(app: App, line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Chec
     try:
         name = parse(line.name)
     except DomainInvalid as error:
-        return Check(line, problem=DomainInvalid(error.detail, field="name", **error.metadata))
+        return Check(line, problem=type(error)(error.detail, field="name", **error.metadata))
     tld = tlds.get(name.tld)
     shown = {"name": name.unicode, "tld": name.tld}
     if tld is None or not app.registries.runs(name.tld):
@@ -159,12 +153,7 @@ def _read(app: App, line: Line, tlds: Mapping[str, Row], seen: set[str]) -> Chec
 def _here(one: Check, owned: Mapping[str, tuple[UUID, str]], account_id: UUID) -> Check:
     if one.problem is not None or one.name is None or one.name.ascii not in owned:
         return one
-    owner, state = owned[one.name.ascii]
-    if owner == account_id and state.startswith("PENDING_") and state != "PENDING_DELETE":
-        kind: type[DomainError] = DomainAlreadyOrdered
-    else:
-        kind = DomainAlreadyHere
-    return replace(one, problem=kind("held or ordered in the house", field="name", name=one.name.unicode))
+    return replace(one, problem=in_house(one.name, *owned[one.name.ascii], account_id, foreign=DomainAlreadyHere))
 
 
 def _throttled(one: Check, until: datetime | None) -> Check:

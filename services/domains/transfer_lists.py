@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.chassis.errors import Invalid
-from services.domains.names import DomainInvalid, parse
+from services.domains.names import DomainInvalid, spelled
 
 MOST = 10_000
 _HEADS = {"name", "domain", "domain name", "domainname", "név", "domain név", "domainnév", "domén", "domain-név"}
@@ -94,7 +94,7 @@ def _line(number: int, line: str) -> Line:
 
 def _is_name(text: str) -> bool:
     try:
-        parse(text)
+        spelled(text)
     except DomainInvalid:
         return False
     return True

@@ -17,7 +17,7 @@ from services.chassis import jobs
 from services.chassis.actor import Actor
 from services.chassis.db import Queryable, Row, Tx
 from services.chassis.operations import FAILED, RUNNING, SUCCEEDED, WAITING
-from services.domains import intents, object_intents, standing, store
+from services.domains import confirmations, intents, object_intents, standing, store
 from services.domains.app import App, operations
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 
@@ -109,6 +109,20 @@ async def _nothing(_tx: Tx, _task: Task, _reason: str) -> None:
     """A refusal that changes nothing else."""
 
 
+async def _no_change(_tx: Tx, _task: Task) -> str:
+    """Nothing that a holder is ever asked about."""
+    return ""
+
+
+def always(change: str) -> Callable[[Tx, Task], Awaitable[str]]:
+    """A `confirmable` for commands that are always the same change."""
+
+    async def confirmable(_tx: Tx, _task: Task) -> str:
+        return change
+
+    return confirmable
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A kind of command.
@@ -124,6 +138,8 @@ class Command:
     look: Callable[[Task], Awaitable[Seen]]
     succeed: Callable[[Tx, Task, DomainInfo | None], Awaitable[None]]
     refuse: Callable[[Tx, Task, str], Awaitable[None]] = _nothing
+    #: Which of confirmations.CHANGES it is, empty for none: whether its holder has to confirm it is the TLD's rule.
+    confirmable: Callable[[Tx, Task], Awaitable[str]] = _no_change
     #: Whether the operation has succeeded with it; else `succeed` moves the operation on.
     ends_operation: bool = True
     #: Whether its operation is another command's, which goes on when this one is refused: `refuse` shows that.
@@ -253,8 +269,8 @@ async def _settle(job: jobs.LeasedJob, task: Task, command: Command) -> bool:
         await _refuse(job, task, command, seen.reason, seen.detail)
     elif seen.state is State.DONE or task.intent["detail"] == intents.ANSWERED:
         await _succeed(job, task, command, seen.info)
-    elif task.intent["detail"] == intents.PENDING:
-        await _refuse(job, task, command, REFUSED, "the registry refused what it had left pending")
+    elif task.intent["detail"] in intents.LEFT_PENDING:
+        await _refuse(job, task, command, *confirmations.refusal(task.intent, REFUSED))
     else:
         return False
     return True
@@ -316,11 +332,12 @@ async def _unsay(job: jobs.LeasedJob, task: Task, command: Command, error: Excep
 
 
 async def _pending(job: jobs.LeasedJob, task: Task, command: Command) -> NoReturn:
-    """The registry decides later."""
+    """The registry, or the holder, decides later."""
     async with task.app.db.transaction() as tx:
         await job.hold(tx)
-        await intents.note_pending(tx, task.intent["id"])
-        await _step(tx, task, command, WAITING, "pending at the registry")
+        change = await command.confirmable(tx, task)
+        waits = await confirmations.note_pending(tx, task.domain, task.intent, change, task.now)
+        await _step(tx, task, command, WAITING, waits)
     seconds = min(_PENDING_SECONDS * 2 ** (job.attempt - 1), _PENDING_SECONDS_MOST)
     raise jobs.RetryLater(seconds, cause="pending at the registry")
 

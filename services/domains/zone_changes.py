@@ -1,5 +1,6 @@
 """Changing zones: each change is checked and compared as a whole, made against a version, kept, and can be taken back."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,9 +16,9 @@ from services.domains import records, zone_files, zone_rules, zone_store, zones
 from services.domains.app import App, operations
 from services.domains.records import Key, RecordSet
 
-MOST_SETS = 20_000
-"""Record sets of a zone."""
 _POINTING = ("MX", "NS", "SRV")
+#: What each kind of change is asked with.
+_FIELDS = {"EDIT": "changes", "IMPORT": "zone_file", "ROLLBACK": "to_version"}
 
 
 class ZoneNotFound(NotFound):
@@ -32,10 +33,6 @@ class ZoneConflict(Conflict):
 
 class ZoneVersionUnknown(Invalid):
     reason = "ZONE_VERSION_UNKNOWN"
-
-
-class ZoneTooLarge(Invalid):
-    reason = "ZONE_TOO_LARGE"
 
 
 class RecordSetNotFound(Invalid):
@@ -121,7 +118,8 @@ async def import_file(app: App, attempt: Attempt, text: str, *, keep_others: boo
 
     async def wish(tx: Tx, zone: Row, paths: dict[Key, str]) -> tuple[Wish, list[DomainError]]:
         own = (f"{zone['name']}.", "NS")
-        found, problems = zone_files.read(zone["name"], text)
+        # In a thread: a large file takes a second, in which others are answered.
+        found, problems = await asyncio.to_thread(zone_files.read, zone["name"], text)
         present = await zone_store.sets(tx, zone["id"])
         if not take_nameservers:
             found.pop(own, None)
@@ -170,7 +168,7 @@ async def _change(
             raise ZoneConflict(detail, field="if_version", version=str(zone["version"]))
         paths: dict[Key, str] = {}
         wanted, problems = await wish(tx, zone, paths)
-        diff, more = await _compare(tx, zone, wanted, paths)
+        diff, more = await _compare(tx, zone, wanted, paths, _FIELDS[kind])
         problems += more
         if problems or attempt.dry_run or not diff:
             return Changed(zone, diff, None, problems)
@@ -244,7 +242,7 @@ async def follow_delegation(
 
 
 async def _compare(
-    tx: Tx, zone: Row, wanted: Wish, paths: Mapping[Key, str]
+    tx: Tx, zone: Row, wanted: Wish, paths: Mapping[Key, str], field: str
 ) -> tuple[list[Difference], list[DomainError]]:
     """What would change, and which rules of a zone it would break."""
     after = [one for one in wanted.values() if one is not None]
@@ -268,8 +266,8 @@ async def _compare(
         error.field = paths[key]
         problems.append(error)
     added = sum(one.before is None for one in diff) - sum(one.after is None for one in diff)
-    if added > 0 and await zone_store.count_sets(tx, zone["id"]) + added > MOST_SETS:
-        problems.append(ZoneTooLarge(f"at most {MOST_SETS} record sets", most=str(MOST_SETS)))
+    if added > 0 and await zone_store.count_sets(tx, zone["id"]) + added > records.MOST_SETS:
+        problems.append(records.too_many_sets(field))
     return diff, problems
 
 

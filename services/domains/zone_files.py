@@ -12,6 +12,8 @@ from services.domains import records
 from services.domains.records import Key, RecordSet
 
 MOST_OCTETS = 1_500_000
+MOST_PROBLEMS = 1_000
+"""Reading ends after so many: that is no zone file."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _TTL = re.compile(r"(?:\d+[smhdw]?)+", re.IGNORECASE)
 _CLASSES = {"IN", "CH", "HS", "CS"}
@@ -32,12 +34,31 @@ class Entry:
     words: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record's line: whose it is; its TTL in seconds, None where the line has none; its type and its data, unread."""
+
+    owner: str
+    ttl: int | None
+    type: str
+    data: str
+
+    @property
+    def key(self) -> Key:
+        return self.owner, self.type
+
+
 def read(zone: str, text: str) -> tuple[dict[Key, RecordSet], list[Invalid]]:
-    """The record sets of a file, and what is wrong with which line. SOA is left out: it is the nameservers' own."""
+    """The record sets of a file, and what is wrong with which line. SOA is left out: it is the nameservers' own.
+
+    What is found to be too large is read no further: a set, or the whole file, which is ZoneTooLarge.
+    """
     origin, default_ttl, last_ttl, last_owner = records.apex(zone), None, None, ""
     found: dict[Key, RecordSet] = {}
+    too_large: set[Key] = set()
     problems: list[Invalid] = []
     for entry in entries(text, problems):
+        field = _field(entry.line)
         try:
             head = entry.words[0].upper()
             if head == "$ORIGIN":
@@ -45,21 +66,22 @@ def read(zone: str, text: str) -> tuple[dict[Key, RecordSet], list[Invalid]]:
             elif head == "$TTL":
                 default_ttl = _seconds(entry.words[1] if len(entry.words) > 1 else "", entry.line)
             elif head.startswith("$"):
-                raise ZoneLineInvalid(f"{head} is not supported", field=_field(entry.line), line=str(entry.line))
+                raise ZoneLineInvalid(f"{head[:20]} is not supported", field=field, line=str(entry.line))
             else:
-                one, last_owner, last_ttl = _record(zone, entry, origin, default_ttl, last_ttl, last_owner)
-                if one is not None:
-                    kept = found.get(one.key)
-                    # What is too large already only has to be said so.
-                    if kept is None or len(kept.records) <= records.MOST_RECORDS:
-                        found[one.key] = one if kept is None else records.merged(kept, one)
+                one = _record(zone, entry, origin, last_owner)
+                last_owner = one.owner
+                ttl = next((t for t in (one.ttl, default_ttl, last_ttl) if t is not None), records.DEFAULT_TTL)
+                if one.type != "SOA" and one.key not in too_large:
+                    grown = _grown(found.get(one.key), zone, one, ttl, origin, field)
+                    if grown is None:
+                        too_large.add(one.key)
+                        raise records.too_large(*one.key, field)
+                    found[one.key] = grown
+                last_ttl = last_ttl if one.ttl is None else one.ttl
         except Invalid as error:
             problems.append(error)
-    problems += [
-        records.too_large(f"zone_file.{one.name} {one.type}")
-        for one in found.values()
-        if len(one.records) > records.MOST_RECORDS or sum(map(len, one.records)) > records.MOST_OCTETS
-    ]
+        if len(found) > records.MOST_SETS:
+            raise records.too_many_sets("zone_file")
     return found, problems
 
 
@@ -83,6 +105,8 @@ def entries(text: str, problems: list[Invalid]) -> Iterator[Entry]:
     words: list[str] = []
     begun, depth, owned = 0, 0, False
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        if len(problems) >= MOST_PROBLEMS:
+            return
         if not depth:
             words, begun, owned = [], number, bool(line) and not line[0].isspace()
         closed, depth = _scan(line, words, depth)
@@ -99,7 +123,7 @@ def entries(text: str, problems: list[Invalid]) -> Iterator[Entry]:
 
 def _scan(line: str, words: list[str], depth: int) -> tuple[bool, int]:
     """Adds the line's words; (whether every quote closes, how deep in parentheses it ends)."""
-    at, word = 0, ""
+    at, word = 0, list[str]()
     while at < len(line):
         char = line[at]
         if char == '"':
@@ -108,33 +132,35 @@ def _scan(line: str, words: list[str], depth: int) -> tuple[bool, int]:
                 end += 2 if line[end] == "\\" else 1
             if end >= len(line):
                 return False, depth
-            word, at = word + line[at : end + 1], end + 1
-            continue
-        if char == "\\":
-            word, at = word + line[at : at + 2], at + 2
-            continue
-        if char in " \t();":
-            if word:
-                words.append(word)
-                word = ""
+            word.append(line[at : end + 1])
+            at = end + 1
+        elif char == "\\":
+            word.append(line[at : at + 2])
+            at += 2
+        elif char in " \t();":
+            _end(word, words)
             depth += {"(": 1, ")": -1}.get(char, 0)
             if char == ";" or depth < 0:
                 return True, depth
+            at += 1
         else:
-            word += char
-        at += 1
-    if word:
-        words.append(word)
+            word.append(char)
+            at += 1
+    _end(word, words)
     return True, depth
 
 
-def _record(
-    zone: str, entry: Entry, origin: dns.name.Name, default_ttl: int | None, last_ttl: int | None, last_owner: str
-) -> tuple[RecordSet | None, str, int | None]:
-    """[name] [TTL] [class] type data, TTL and class in either order; what is left out is as before."""
-    field, at = _field(entry.line), 0
+def _end(word: list[str], words: list[str]) -> None:
+    if word:
+        words.append("".join(word))
+        word.clear()
+
+
+def _record(zone: str, entry: Entry, origin: dns.name.Name, last_owner: str) -> Record:
+    """[name] [TTL] [class] type data, TTL and class in either order; a name that is left out is as before."""
+    field, owner, at = _field(entry.line), last_owner, 0
     if entry.owned:
-        last_owner, at = records.owner(entry.words[0], zone, field, origin), 1
+        owner, at = records.owner(entry.words[0], zone, field, origin), 1
     elif not last_owner:
         raise ZoneLineInvalid("the first record needs a name", field=field, line=str(entry.line))
     ttl: int | None = None
@@ -150,15 +176,22 @@ def _record(
         at += 1
     if at >= len(entry.words):
         raise ZoneLineInvalid("the record has no type", field=field, line=str(entry.line))
-    type_ = entry.words[at].upper()
-    seconds = next((t for t in (ttl, default_ttl, last_ttl) if t is not None), records.DEFAULT_TTL)
-    if type_ == "SOA":
-        return None, last_owner, ttl if ttl is not None else last_ttl
-    records.checked_type(type_, field)
-    text = records.data(type_, " ".join(entry.words[at + 1 :]), zone, field, origin)
-    if not records.MIN_TTL <= seconds <= records.MAX_TTL:
-        raise records.ttl_out_of_range(seconds, field)
-    return RecordSet(last_owner, type_, seconds, (text,)), last_owner, seconds
+    return Record(owner, ttl, entry.words[at].upper(), " ".join(entry.words[at + 1 :]))
+
+
+def _grown(
+    kept: RecordSet | None, zone: str, one: Record, ttl: int, origin: dns.name.Name, field: str
+) -> RecordSet | None:
+    """The set with this record too; None when that makes it too large."""
+    records.checked_type(one.type, field)
+    if records.too_much([one.data]):
+        return None
+    text = records.data(one.type, one.data, zone, field, origin)
+    if not records.MIN_TTL <= ttl <= records.MAX_TTL:
+        raise records.ttl_out_of_range(ttl, field)
+    made = RecordSet(one.owner, one.type, ttl, (text,))
+    whole = made if kept is None else records.merged(kept, made)
+    return None if records.too_much(whole.records) else whole
 
 
 def _origin(entry: Entry, origin: dns.name.Name) -> dns.name.Name:

@@ -82,6 +82,19 @@ async def order_completed(tx: Tx, event: domains.OrderCompleted, meta: Meta, app
     await _write(tx, app, told, name, occasion, "domain", {"outcomes": outcomes}, resources, meta.occurred_at)
 
 
+async def holder_confirmation_wanted(tx: Tx, event: domains.HolderConfirmationWanted, meta: Meta, app: App) -> None:
+    account_id, domain_id = UUID(event.account_id), UUID(event.domain_id)
+    told = await recipients.of_account(tx, account_id, "domain", [domain_id], meta.occurred_at)
+    values = {
+        "name": event.unicode_name,
+        "change": event.change,
+        "holder": event.holder_email,
+        "until": times.from_pb(event.until) if event.HasField("until") else None,
+    }
+    occasion = f"holder_confirmation:{event.command_id}"
+    await _write(tx, app, told, "holder_confirmation", occasion, "domain", values, [domain_id], meta.occurred_at)
+
+
 async def _about_invoice(
     tx: Tx, app: App, name: str, account: str, invoice: billing_pb2.Invoice, now: datetime
 ) -> None:

@@ -21,6 +21,9 @@ CONSUMES = {
     "billing.invoice_paid": on(billing.InvoicePaid, announcements.invoice_paid),
     "billing.invoice_credited": on(billing.InvoiceCredited, announcements.invoice_credited),
     "domains.order_completed": on(domains.OrderCompleted, announcements.order_completed),
+    "domains.holder_confirmation_wanted": on(
+        domains.HolderConfirmationWanted, announcements.holder_confirmation_wanted
+    ),
     "hosting.service_extended": on(hosting.ServiceExtended, announcements.service_extended),
     "tickets.ticket_opened": on(tickets.TicketOpened, announcements.ticket_opened),
 }

@@ -128,6 +128,7 @@ async def running(
     servicer: Callable[[App], tickets_pb2_grpc.TicketsServiceServicer] = EchoRpc,
     job_handlers: Mapping[str, jobs.Handler] | None = None,
     consumes: Mapping[str, consume.Consumer] | None = None,
+    periodic: Mapping[str, jobs.Periodic] | None = None,
 ) -> AsyncIterator[Mounted]:
     """The echo service, mounted as a real one is; by itself under a name of its own."""
     service = service or f"echo{uuid4().hex[:8]}"
@@ -151,6 +152,7 @@ async def running(
             MIGRATIONS,
             {KEY: consume.on(events_pb2.TicketOpened, _opened)} if consumes is None else consumes,
             job_handlers,
+            periodic,
         ) as failed,
         grpc.aio.insecure_channel(listen) as channel,
     ):

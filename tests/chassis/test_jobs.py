@@ -6,15 +6,17 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from deploy.parts import Parts
 from services.chassis import jobs
 from services.chassis.db import Database, Row, connect
 from tests.chassis.conftest import NewDatabase
-from tests.chassis.echo import eventually
+from tests.chassis.echo import App, eventually, running
 from tests.chassis.proxy import before
 
 
@@ -358,3 +360,24 @@ async def test_periodic_work_runs_on_one_replica_at_a_time_and_survives_failure(
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert most == 1
+
+
+async def test_periodic_work_however_much_of_it_leaves_the_database_to_those_who_work(
+    database: NewDatabase, parts: Parts, jwks: Path
+) -> None:
+    names, acting, done = [f"work {n}" for n in range(15)], asyncio.Barrier(15), 0
+
+    async def act(app: App) -> None:
+        nonlocal done
+        # All of them have begun, and each keeps its guard, before any does its work.
+        await acting.wait()
+        await app.db.fetchval("SELECT 1")
+        done += 1
+
+    periodic: dict[str, jobs.Periodic] = dict.fromkeys(names, (60.0, act))
+    async with running(await database("periodic"), parts.rabbitmq.url, jwks, periodic=periodic):
+
+        async def all_done() -> bool:
+            return done == len(names)
+
+        await eventually(all_done)

@@ -98,7 +98,7 @@ def test_log_line_is_compact_and_cannot_drive_the_terminal() -> None:
         "domain": "x.example",
     }
     line = show("domains", json.dumps(record), colour=36, colours=False)
-    assert line.startswith("03:04:05 domains   error")
+    assert line.startswith("03:04:05 domains     error")
     assert line.endswith("domain=x.example")
     assert "\x1b" not in line
 

@@ -3,10 +3,13 @@
 import asyncio
 import json
 import socket
+import sqlite3
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,16 +42,16 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def log_in(sandbox: Sandbox) -> Iterator[Callable[[str], Any]]:
+def log_in(sandbox: Sandbox) -> Iterator[Callable[..., Any]]:
     opened = []
 
-    def log_in(registrar: str) -> Any:
+    def log_in(registrar: str, at: Sandbox = sandbox) -> Any:
         config = Config(
             host="localhost",
-            port=sandbox.port,
+            port=at.port,
             clid=registrar,
             password=PASSWORDS[registrar],
-            ca_file=str(sandbox.ca_file),
+            ca_file=str(at.ca_file),
             read_timeout=10,
         )
         client = Client(config, connection=Recording(config))
@@ -211,6 +214,186 @@ async def test_a_contact_that_its_holder_has_to_confirm_is_pending_until_then(
         client.poll.drain(told.append)
 
     await asyncio.to_thread(story)
+
+
+CONFIRMED = ("--confirmed", "hu=registration,registrant,nameservers,dnssec", "--nameserver", "ns1.hosting.test")
+
+
+def outcome(client: Any) -> tuple[str, bool, str, str]:
+    """(text, success, name, clTRID) of the message at the head of the queue, which is taken from it."""
+    deadline = time.monotonic() + 10
+    while (message := client.poll.request()).code() == 1300:
+        assert time.monotonic() < deadline
+    told = message.pending_action_data()
+    client.poll.ack(message.message_id())
+    return message.queue_message(), told["success"], told["object"], told["clTRID"]
+
+
+def letters(registry: Sandbox, name: str) -> list[str]:
+    return [f"{one['recipient']}: {one['text']}" for one in registry.control("GET", f"/emails/{name}")]
+
+
+async def test_changes_that_the_holder_confirms_wait_as_a_whole_and_end_as_the_holder_says(
+    tmp_path: Path, log_in: Callable[..., Any]
+) -> None:
+    def story(registry: Sandbox) -> None:
+        client = log_in("portico", registry)
+        contact(client, "HOLDER-1")
+        made = client.domain.create("story.hu", registrant="HOLDER-1", auth_info="Story-code-1")
+        assert made.code() == 1001
+        assert "pendingCreate" in client.domain.info("story.hu").statuses()
+        [letter] = letters(registry, "story.hu")
+        assert letter.startswith("jane@example.com: Please confirm until 20")
+        assert letter.endswith(": registration of story.hu.")
+        registry.control("POST", "/pending/story.hu/confirm")
+        told = ("Pending create confirmed by the holder.", True, "story.hu")
+        assert outcome(client) == (*told, made.cl_trid())
+        assert client.domain.info("story.hu").statuses() == ["inactive"]
+
+        # Of an update the name servers alone have to be confirmed, and none of it happens before.
+        add = {"ns": ["ns1.hosting.test"], "statuses": ["clientHold"]}
+        for approve, statuses in ((False, ["inactive"]), (True, ["clientHold"])):
+            assert client.domain.update("story.hu", add=add).code() == 1001
+            assert sorted(client.domain.info("story.hu").statuses()) == ["inactive", "pendingUpdate"]
+            assert refused(lambda: client.domain.update("story.hu", add={"statuses": ["clientHold"]})) == 2304
+            registry.control("POST", "/pending/story.hu/confirm", {"approve": approve})
+            assert outcome(client)[1] == approve
+            assert client.domain.info("story.hu").statuses() == statuses
+        assert client.domain.update("story.hu", rem={"statuses": ["clientHold"]}).code() == 1000
+        ds = [{"key_tag": 1, "alg": 13, "digest_type": 2, "digest": "AB" * 32}]
+        assert client.domain.update("story.hu", sec_dns={"add": {"ds_data": ds}}).code() == 1001
+        # What else happens to the domain meanwhile stays.
+        expiry = client.domain.info("story.hu").expiry_date()
+        registry.control("POST", "/happenings/story.hu", {"what": "auto_renew", "silent": True})
+        registry.control("POST", "/pending/story.hu/confirm")
+        info = client.domain.info("story.hu")
+        assert info.is_signed()
+        assert info.expiry_date() > expiry
+
+        assert outcome(client)[1]
+        contact(client, "HOLDER-2")
+        assert client.domain.update("story.hu", chg={"registrant": "HOLDER-2"}).code() == 1001
+        assert letters(registry, "story.hu")[-1].endswith(": registrant of story.hu.")
+        registry.control("POST", "/pending/story.hu/confirm", {"approve": False})
+        text, success, _, _ = outcome(client)
+        assert (text, success) == ("Pending update refused by the holder.", False)
+        assert client.domain.info("story.hu").registrant() == "HOLDER-1"
+
+    with registry(tmp_path, *CONFIRMED) as running:
+        await asyncio.to_thread(story, running)
+
+
+async def test_another_name_of_a_holder_is_confirmed_another_address_and_another_zone_are_not(
+    tmp_path: Path, log_in: Callable[..., Any]
+) -> None:
+    def story(registry: Sandbox) -> None:
+        client = log_in("portico", registry)
+        contact(client, "HOLDER-3")
+        contact(client, "HOLDER-4")
+        registry.seed("held.hu", registrant="HOLDER-3")
+        registry.seed("free.com", registrant="HOLDER-4")
+        address = {"street": ["2 Main Street"], "city": "Budapest", "cc": "HU"}
+        for handle, name, code in (
+            ("HOLDER-3", "Jane Doe", 1000),
+            ("HOLDER-4", "Jane Roe", 1000),
+            ("HOLDER-3", "Jane Roe", 1001),
+        ):
+            postal = {"type": "int", "name": name, **address}
+            assert client.contact.update(handle, chg={"postal_info": postal}).code() == code
+        assert letters(registry, "held.hu")[0].endswith(": registrant of held.hu.")
+        assert "pendingUpdate" in client.contact.info("HOLDER-3").statuses()
+        registry.control("POST", "/pending-contacts/HOLDER-3/confirm", {"approve": False})
+        assert outcome(client)[:3] == ("Pending update refused by the holder.", False, "HOLDER-3")
+        assert client.domain.update("free.com", add={"ns": ["ns1.hosting.test"]}).code() == 1000
+        with pytest.raises(httpx.HTTPStatusError, match="404"):
+            registry.control("POST", "/pending/held.hu/confirm")
+
+    with registry(tmp_path, *CONFIRMED) as running:
+        await asyncio.to_thread(story, running)
+
+
+async def test_what_waits_for_its_holder_survives_a_restart_and_lapses_in_time(
+    tmp_path: Path, log_in: Callable[..., Any]
+) -> None:
+    state = ("--state", str(tmp_path / "registry.sqlite3"))
+
+    def before(registry: Sandbox) -> None:
+        client = log_in("portico", registry)
+        contact(client, "HOLDER-5")
+        assert client.domain.create("kept.hu", registrant="HOLDER-5", auth_info="Kept-code-1").code() == 1001
+
+    def after(registry: Sandbox) -> None:
+        client = log_in("portico", registry)
+        assert "pendingCreate" in client.domain.info("kept.hu").statuses()
+        assert client.domain.create("late.hu", registrant="HOLDER-5", auth_info="Late-code-1").code() == 1001
+        text, success, name, _ = outcome(client)
+        assert (text, success, name) == ("Pending create not confirmed by the holder in time.", False, "late.hu")
+        assert client.domain.check(["late.hu"]).availability() == {"late.hu": True}
+        postal = {"type": "int", "name": "Jane Roe", "street": ["1 Main Street"], "city": "Budapest", "cc": "HU"}
+        registry.control("POST", "/pending/kept.hu/confirm")
+        assert outcome(client)[1:3] == (True, "kept.hu")
+        assert client.contact.update("HOLDER-5", chg={"postal_info": postal}).code() == 1001
+        assert outcome(client)[1:3] == (False, "HOLDER-5")
+
+    with registry(tmp_path, *CONFIRMED, *state) as running:
+        await asyncio.to_thread(before, running)
+    with registry(tmp_path, *CONFIRMED, *state, "--confirm-within", "0.1") as running:
+        await asyncio.to_thread(after, running)
+
+
+async def test_the_played_holder_confirms_after_a_while_or_at_once(tmp_path: Path, log_in: Callable[..., Any]) -> None:
+    def later(registry: Sandbox) -> None:
+        client = log_in("portico", registry)
+        contact(client, "HOLDER-6")
+        assert client.domain.create("later.hu", registrant="HOLDER-6", auth_info="Code-code-1").code() == 1001
+        assert outcome(client)[:3] == ("Pending create confirmed by the holder.", True, "later.hu")
+
+    def at_once(registry: Sandbox) -> None:
+        client = log_in("portico", registry)
+        contact(client, "HOLDER-6")
+        assert client.domain.create("once.hu", registrant="HOLDER-6", auth_info="Code-code-1").code() == 1000
+        assert letters(registry, "once.hu") == []
+        # A test can still wish it to wait.
+        registry.fault("pending", command="create", name="wish.hu")
+        assert client.domain.create("wish.hu", registrant="HOLDER-6", auth_info="Code-code-1").code() == 1001
+        assert letters(registry, "wish.hu") == ["jane@example.com: Please confirm: registration of wish.hu."]
+        registry.control("POST", "/pending/wish.hu/confirm")
+        assert client.domain.info("wish.hu").statuses() == ["inactive"]
+
+    for seconds, story in (("0.1", later), ("0", at_once)):
+        with registry(tmp_path, *CONFIRMED, "--confirm-seconds", seconds) as running:
+            await asyncio.to_thread(story, running)
+
+
+async def test_a_registry_that_takes_over_zones_begins_with_the_state_of_the_one_that_had_them(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+    with registry(old, "--state", str(old / "registry.sqlite3")) as running:
+        running.seed("ours.hu", auth="Ours-code-1")
+        # While it is open, what was written last is beside its file.
+        with registry(
+            new, "--state", str(new / "registry.sqlite3"), "--inherit", str(old / "registry.sqlite3"), "--tlds", "hu"
+        ) as heir:
+            assert heir.control("GET", "/domains/ours.hu")["auth"] == "Ours-code-1"
+            heir.control("DELETE", "/domains/ours.hu")
+    # Once it has a state of its own, nothing is taken over any more.
+    for source in (old / "registry.sqlite3", tmp_path / "nothing"):
+        with (
+            registry(new, "--state", str(new / "registry.sqlite3"), "--inherit", str(source), "--tlds", "hu") as heir,
+            pytest.raises(httpx.HTTPStatusError, match="404"),
+        ):
+            heir.control("GET", "/domains/ours.hu")
+
+
+async def test_a_state_of_before_there_were_letters_is_taken_on(tmp_path: Path) -> None:
+    state = tmp_path / "registry.sqlite3"
+    with sqlite3.connect(state) as db:
+        db.execute("CREATE TABLE emails (id INTEGER PRIMARY KEY, at TEXT, recipient TEXT, domain TEXT, code TEXT)")
+        db.execute("INSERT INTO emails VALUES (1, '2026-01-01T00:00:00Z', 'a@b.hu', 'a.hu', 'Old-code-1')")
+    with registry(tmp_path, "--state", str(state)) as running:
+        [email] = running.control("GET", "/emails/a.hu")
+    assert (email["code"], email["text"]) == ("Old-code-1", "")
 
 
 async def test_a_zone_that_mails_codes_mails_each_new_one_to_the_holder(

@@ -13,7 +13,15 @@ from google.protobuf.message import Message
 
 from deploy.parts import Parts
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, domains_pb2_grpc, management_pb2, management_pb2_grpc, zones_pb2_grpc
+from portico.domains.v1 import (
+    domains_pb2,
+    domains_pb2_grpc,
+    management_pb2,
+    management_pb2_grpc,
+    operator_pb2_grpc,
+    orders_pb2_grpc,
+    zones_pb2_grpc,
+)
 from services.chassis.jobs import Worker
 from services.chassis.sealing import Sealer
 from services.domains.app import App
@@ -201,6 +209,8 @@ async def registrar(database: Database, parts: Parts, run_dir: Path) -> AsyncIte
                 domains_pb2_grpc.DomainsServiceStub,
                 zones_pb2_grpc.ZonesServiceStub,
                 management_pb2_grpc.ManagementServiceStub,
+                orders_pb2_grpc.OrdersServiceStub,
+                operator_pb2_grpc.DomainsOperatorServiceStub,
             ),
             consumes={},
         ) as running:

@@ -108,10 +108,10 @@ async def test_a_ds_that_got_no_answer_is_sent_once_and_a_pending_one_is_waited_
     assert domain.updates() == [1000]
     domain.fault("pending")
     off = await set_dnssec(domain, False)
-    await domain.waits(off.operation, "ds_sent", "pending at the registry")
+    await domain.waits(off.operation, "ds_sent", "the holder must confirm at the registry")
     assert len(await keys(domain)) == len(ds(domain)) == 1
     registrar.registry.control("POST", f"/pending/{domain.name}/complete", {"approve": False})
-    assert await domain.ends(off.operation) == ("FAILED", "REGISTRY_REFUSED")
+    assert await domain.ends(off.operation) == ("FAILED", "HOLDER_DID_NOT_CONFIRM")
     assert await state(domain) == "ON"
 
 
@@ -147,7 +147,7 @@ async def test_one_can_turn_back_before_the_registry_has_decided(registrar: Regi
     domain = await published(registrar)
     domain.fault("pending")
     on = await set_dnssec(domain, True)
-    await domain.waits(on.operation, "ds_sent", "pending at the registry")
+    await domain.waits(on.operation, "ds_sent", "the holder must confirm at the registry")
     off = await set_dnssec(domain, False)
     assert await domain.ends(on.operation) == ("CANCELLED", "")
     registrar.registry.control("POST", f"/pending/{domain.name}/complete", {"approve": True})
@@ -184,7 +184,7 @@ async def test_a_zone_that_others_serve_too_is_not_signed(registrar: Registrar) 
     moving = await ours.set_nameservers(OURS[0], "ns1.elsewhere.example")
     request = pb.SetDnssecRequest(domain_id=str(ours.id), enabled=True)
     assert (await ours.refused("SetDnssec", request)).reason == "DOMAIN_BUSY"
-    await ours.waits(moving.operation, "registry_update", "pending")
+    await ours.waits(moving.operation, "registry_update", "the holder must confirm")
     registrar.registry.control("POST", f"/pending/{ours.name}/complete", {"approve": True})
     assert await ours.ends(moving.operation) == ("SUCCEEDED", "")
 

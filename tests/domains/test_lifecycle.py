@@ -200,6 +200,23 @@ def test_every_reason_is_told_at_once() -> None:
     assert {one.resolved_by for one in found.blockers["requestAuthCode"]} == {"setDomainLock", ""}
 
 
+@pytest.mark.parametrize(
+    ("change", "actions"),
+    [
+        ("registration", set()),
+        ("registrant", {"changeRegistrant"}),
+        ("nameservers", {"setNameservers"}),
+        ("dnssec", {"setDnssec"}),
+    ],
+)
+def test_each_change_that_the_holder_confirms_is_told_of_its_action(change: str, actions: set[str]) -> None:
+    rules = Rules("hu", confirmed_changes=frozenset({change}))
+    assert derive(facts("ok"), rules, NOW).confirmed == actions
+    # Whatever else stands in its way.
+    assert derive(facts("serverUpdateProhibited"), rules, NOW).confirmed == actions
+    assert derive(facts("ok"), RULES, NOW).confirmed == set()
+
+
 @pytest.mark.parametrize(("days", "until"), [(5, NOW + 2 * DAY), (3, None), (0, None)])
 def test_the_fee_comes_back_with_a_delete_for_as_long_as_the_rule_says(days: int, until: datetime | None) -> None:
     facts = Facts("ACTIVE", NOW, registered_at=NOW - 3 * DAY, expires_at=NOW + 300 * DAY)

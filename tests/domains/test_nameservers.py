@@ -143,6 +143,19 @@ async def test_how_many_nameservers_a_domain_needs_is_its_tld_s_rule(registrar: 
     assert await domain.ends(answer.operation) == ("SUCCEEDED", "")
 
 
+async def test_how_many_nameservers_a_domain_can_have_is_its_tld_s_rule_too(registrar: Registrar) -> None:
+    domain = await registrar.domain("net")
+    await registrar.service.db.execute("UPDATE tlds SET max_nameservers = 3 WHERE tld = 'net'")
+    hosts = [outside() for _ in range(4)]
+    answer = await domain.set_nameservers(*hosts)
+    assert [(r.reason, r.field) for r in answer.refusals] == [("NAMESERVERS_TOO_MANY", "nameservers")]
+    told = answer.refusals[0].metadata
+    assert (told["tld"], told["max"]) == ("net", "3")
+    assert domain.updates() == []
+    answer = await domain.set_nameservers(*hosts[:3])
+    assert await domain.ends(answer.operation) == ("SUCCEEDED", "")
+
+
 async def test_a_lock_that_forbids_updates_is_in_the_way_until_it_is_off(registrar: Registrar) -> None:
     await registrar.service.db.execute(
         "UPDATE tlds SET lock_statuses = '{clientTransferProhibited,clientUpdateProhibited}' WHERE tld = 'info'"

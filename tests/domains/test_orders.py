@@ -99,20 +99,6 @@ async def test_a_full_stop_of_any_script_separates_and_ends_a_name(domains: Serv
     assert [item.name for item in answer.order.items] == [name]
 
 
-@pytest.mark.parametrize(
-    "host", ["ns1", "a b.c.hu", "ns1..minta.hu", "NS1.minta.hu", "ns1.minta.hu.", "-a.b.hu", "ns.minta.1", "ns1.ő.hu"]
-)
-async def test_a_nameserver_that_is_no_host_name_is_refused_before_anything_is_ordered(
-    domains: Serving, host: str
-) -> None:
-    request = pb.RegisterDomainsRequest(
-        request_id=uuid4().hex, names=[fresh()], nameservers=["ns1.minta.example", host]
-    )
-    refused = await domains.refused(person(account := uuid4(), *EVERY), "RegisterDomains", request)
-    assert (refused.reason, refused.fields) == ("DOMAIN_INVALID", ["nameservers[1]"])
-    assert await domains.told(events_pb2.OrderRequested, account) == []
-
-
 async def test_an_order_of_ten_thousand_names_is_taken_within_the_gateways_patience(domains: Serving) -> None:
     start = time.monotonic()
     answer = await ordered(domains, uuid4(), *(fresh() for _ in range(10_000)))
@@ -133,6 +119,18 @@ async def test_a_name_in_somebodys_order_is_taken_for_everybody_else(domains: Se
     await ordered(domains, uuid4(), name)
     answer = await ordered(domains, uuid4(), name)
     assert [refusal.reason for refusal in answer.refusals] == ["DOMAIN_TAKEN"]
+
+
+async def test_an_account_is_told_that_a_name_is_its_own_already_or_being_ordered(domains: Serving) -> None:
+    name, account = fresh(), uuid4()
+    await ordered(domains, account, name)
+    [refusal] = (await ordered(domains, account, name)).refusals
+    assert (refusal.reason, refusal.field, refusal.index) == ("DOMAIN_ALREADY_ORDERED", "names", 0)
+    await domains.db.execute(
+        "UPDATE domains SET state = 'ACTIVE', registered_at = now(), expires_at = now() WHERE name = $1", name
+    )
+    [refusal] = (await ordered(domains, account, name)).refusals
+    assert refusal.reason == "DOMAIN_ALREADY_HERE"
 
 
 async def test_idn_names_are_stored_in_a_labels_and_shown_in_unicode(domains: Serving) -> None:

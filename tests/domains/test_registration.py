@@ -152,8 +152,8 @@ async def house(database: Database, parts: Parts, run_dir: Path) -> AsyncIterato
         await nameserver.close()
 
 
-def fresh() -> str:
-    return f"fizetett-{uuid4().hex[:12]}.hu"
+def fresh(tld: str = "hu") -> str:
+    return f"fizetett-{uuid4().hex[:12]}.{tld}"
 
 
 async def test_a_create_that_is_carried_out_long_after_we_gave_it_up_is_ours(house: House) -> None:
@@ -175,23 +175,43 @@ async def test_a_name_that_cannot_be_created_though_nobody_has_it_ends_refused(h
     assert await house.failures(name) == ["REGISTRY_REFUSED"]
 
 
-@pytest.mark.parametrize("approve", [True, False])
-async def test_a_registration_that_waits_at_the_registry_ends_as_the_registry_decides(
-    house: House, approve: bool
+@pytest.mark.parametrize(
+    ("tld", "approve", "failures"),
+    [
+        ("com", True, []),
+        ("com", False, ["REGISTRY_REFUSED"]),
+        ("hu", True, []),
+        ("hu", False, ["HOLDER_DID_NOT_CONFIRM"]),
+    ],
+)
+async def test_a_registration_that_waits_at_the_registry_ends_as_the_registry_or_the_holder_decides(
+    house: House, caplog: pytest.LogCaptureFixture, tld: str, approve: bool, failures: list[str]
 ) -> None:
-    name = fresh()
+    name = fresh(tld)
     house.registry.fault("pending", command="create", name=name)
     await house.pay(await house.order(name))
+    domain_id = (await house.domain(name)).id
 
     async def waits() -> bool:
         query = "SELECT 1 FROM jobs WHERE payload->>'domain_id' = $1 AND last_error LIKE '%pending%'"
-        return bool(await house.service.db.fetchval(query, (await house.domain(name)).id))
+        return bool(await house.service.db.fetchval(query, domain_id))
 
     await until(waits)
+    told = await house.service.told(events_pb2.HolderConfirmationWanted, house.account)
+    asked = [(one.change, one.holder_email, one.HasField("until")) for one in told if one.name == name]
+    assert asked == ([("registration", "a…@minta.example", False)] if tld == "hu" else [])
+    await house.service.db.execute(
+        "UPDATE domains SET state_since = now() - interval '1 h' WHERE id = $1", UUID(domain_id)
+    )
+    await report_stuck(house.service.app)
+    reported = [
+        one.__dict__["domain"] for one in caplog.records if one.getMessage() == "a domain is stuck at its registry"
+    ]
+    assert (name in reported) == (tld == "com")
     house.registry.control("POST", f"/pending/{name}/complete", {"approve": approve})
     await house.ends(name, ACTIVE if approve else FAILED)
     assert house.creates(name) == [1001]
-    assert await house.failures(name) == ([] if approve else ["REGISTRY_REFUSED"])
+    assert await house.failures(name) == failures
 
 
 @pytest.mark.parametrize("command", ["contact:create", "host:create"])
@@ -200,7 +220,7 @@ async def test_what_a_name_needs_and_the_registry_refuses_ends_the_registration(
     if command == "contact:create":
         await house.service.db.execute("UPDATE registrants SET city = $1", uuid4().hex)
     house.registry.fault("result", command=command, code=2005)
-    await house.pay(await house.order(name, nameservers=[f"ns1.{uuid4().hex}.example"]))
+    await house.pay(await house.order(name, nameservers=[f"ns{n}.{uuid4().hex}.example" for n in (1, 2)]))
     await house.ends(name, FAILED)
     assert await house.failures(name) == ["REGISTRY_REFUSED"]
     assert house.creates(name) == []

@@ -544,6 +544,20 @@ async def test_rules_that_an_operator_changes_count_at_once_and_the_others_stay(
     assert len(await desk.service.told(common_pb2.AuditRecorded, UUID(int=0))) == 1
 
 
+async def test_days_that_a_registry_does_not_say_are_none(desk: Desk) -> None:
+    async def days(rules: op.TldRules) -> tuple[int, int]:
+        request = op.SetTldRulesRequest(tld="net", rules=rules)
+        after = (await desk.service.call(OPERATOR, "SetTldRules", request)).tld.rules
+        return after.confirmation_days, after.contact_verified_days
+
+    assert await days(op.TldRules(confirmation_days=14, contact_verified_days=365)) == (14, 365)
+    assert await days(op.TldRules(confirmation_days=0)) == (0, 365)
+    assert await days(op.TldRules(contact_verified_days=0)) == (0, 0)
+    kept = await desk.service.db.fetchrow("SELECT confirmation_days, contact_verified_days FROM tlds WHERE tld = 'net'")
+    assert kept is not None
+    assert tuple(kept.values()) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("rules", "field"),
     [

@@ -20,7 +20,7 @@ from portico.domains.v1 import domains_pb2, domains_pb2_grpc, zones_pb2_grpc
 from portico.domains.v1 import zones_pb2 as pb
 from services.chassis.jobs import Worker
 from services.chassis.sealing import Sealer
-from services.domains import zone_changes
+from services.domains import records
 from services.domains.app import App
 from services.domains.jobs import JOBS
 from services.domains.powerdns import PowerDns
@@ -277,6 +277,7 @@ async def test_a_dry_run_answers_the_difference_and_writes_nothing(desk: Desk) -
         ([put("a", "MX", "10 192.0.2.1")], [("RECORD_INVALID", "changes[0].records[0]")]),
         ([put("a", "TXT", '"open')], [("RECORD_INVALID", "changes[0].records[0]")]),
         ([put("a", "TXT", *["x" * 1000] * 20)], [("RECORD_SET_TOO_LARGE", "changes[0].records")]),
+        ([put("a", "TXT", *["x"] * 1001)], [("RECORD_SET_TOO_LARGE", "changes[0].records")]),
         ([put("@", "CNAME", "x.example.")], [("CNAME_AT_APEX", "changes[0]")]),
         ([put("a", "CNAME", "x.example.", "y.example.")], [("RECORD_SINGLE", "changes[0]")]),
         ([put("a", "A", "192.0.2.1"), put("a", "CNAME", "x.example.")], [("CNAME_NOT_ALONE", "changes[1]")]),
@@ -658,8 +659,8 @@ async def test_statements_do_not_grow_with_the_change(desk: Desk) -> None:
 
 
 async def test_a_zone_cannot_grow_without_bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zone_changes, "MOST_SETS", 3)
+    monkeypatch.setattr(records, "MOST_SETS", 3)
     zone = await desk.zone()
     assert not (await zone.change(put("a", "A", "192.0.2.1"), put("b", "A", "192.0.2.1"))).refusals
-    assert [r for r, _ in await zone.wrong(put("c", "A", "192.0.2.1"))] == ["ZONE_TOO_LARGE"]
+    assert await zone.wrong(put("c", "A", "192.0.2.1")) == [("ZONE_TOO_LARGE", "changes")]
     assert not (await zone.change(put("c", "A", "192.0.2.1"), gone("a", "A"))).refusals

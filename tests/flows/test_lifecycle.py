@@ -20,7 +20,7 @@ async def test_a_domain_that_the_registry_deletes_can_be_restored_and_nothing_el
     await pay(anna, (await proforma_for(anna, name))["id"])
     await domain_in(anna, name, "ACTIVE")
     async with httpx.AsyncClient(trust_env=False) as http:
-        happening = f"http://127.0.0.1:{stack.port('registry_control')}/happenings/{name}"
+        happening = f"{stack.registry_control(name)}/happenings/{name}"
         (await http.post(happening, json={"what": "redeem"})).raise_for_status()
 
     async def redeemed() -> dict[str, Any] | None:

@@ -81,15 +81,15 @@ async def domain_in(person: Person, name: str, *states: str, seconds: float = 40
 
 async def registry_log(portal: Portal, command: str, name: str) -> list[dict[str, Any]]:
     async with httpx.AsyncClient() as http:
-        answer = await http.get(f"http://127.0.0.1:{portal.stack.port('registry_control')}/log")
+        answer = await http.get(f"{portal.stack.registry_control(name)}/log")
     return [
         entry for entry in answer.json() if entry["command"].split(":")[-1] == command and entry.get("name") == name
     ]
 
 
-async def fault(portal: Portal, **wish: object) -> None:
+async def fault(portal: Portal, name: str, **wish: object) -> None:
     async with httpx.AsyncClient() as http:
-        answer = await http.post(f"http://127.0.0.1:{portal.stack.port('registry_control')}/faults", json=wish)
+        answer = await http.post(f"{portal.stack.registry_control(name)}/faults", json={"name": name, **wish})
     assert answer.is_success, answer.text
 
 
@@ -110,7 +110,7 @@ async def test_ordering_two_names_registers_the_free_one_and_tells_everybody(
     payload = await order(anna, name, "minta.hu")
     assert [item["name"] for item in payload["order"]["items"]] == [name]
     [refused] = payload["userErrors"]
-    assert (refused["code"], refused["field"]) == ("DOMAIN_TAKEN", ["input", "names", "1"])
+    assert (refused["code"], refused["field"]) == ("DOMAIN_ALREADY_HERE", ["input", "names", "1"])
     assert "minta.hu" in refused["message"]
 
     proforma = await proforma_for(anna, name)
@@ -181,6 +181,22 @@ async def test_ordering_two_names_registers_the_free_one_and_tells_everybody(
         assert name not in str((await david.ask(document)).body)
 
 
+async def test_nameservers_of_ones_own_are_checked_by_their_place_in_the_list_and_by_name(anna: Person) -> None:
+    good, inside = fresh(), fresh()
+
+    async def refused(names: list[str], *nameservers: str) -> list[tuple[str, str]]:
+        given = {"names": names, "nameservers": list(nameservers), "idempotencyKey": key()}
+        payload = (await anna.ask(REGISTER, input=given)).data["registerDomains"]
+        if payload["order"] is not None:
+            assert [item["name"] for item in payload["order"]["items"]] == [good]
+        return [(error["code"], ".".join(error["field"])) for error in payload["userErrors"]]
+
+    assert await refused([good], "ns1.minta.example", "nem jo") == [("NAMESERVER_INVALID", "input.nameservers.1")]
+    assert await refused([good], "ns1.minta.example") == [("NAMESERVERS_TOO_FEW", "input.names.0")]
+    glue = await refused([good, inside], "ns1.minta.example", f"ns1.{inside}")
+    assert glue == [("GLUE_REQUIRED", "input.names.1")]
+
+
 async def test_repeating_an_order_and_a_payment_answers_the_first_again(portal: Portal, anna: Person) -> None:
     name, request = fresh(), key()
     first = await anna.ask(REGISTER, input={"names": [name, "rossz_név.hu"], "idempotencyKey": request})
@@ -224,7 +240,7 @@ async def test_a_name_that_somebody_else_takes_after_payment_is_credited(portal:
     proforma = await proforma_for(anna, name)
     before = await credit_of(anna)
     async with httpx.AsyncClient() as http:
-        control = f"http://127.0.0.1:{portal.stack.port('registry_control')}/domains/{name}"
+        control = f"{portal.stack.registry_control(name)}/domains/{name}"
         answer = await http.put(control, json={"registrar": "other"})
         assert answer.status_code < 300, answer.text
     assert (await pay(anna, proforma["id"]))["userErrors"] == []

@@ -25,8 +25,9 @@ OPERATION = "query O($id: ID!) { node(id: $id) { ... on Operation { state steps 
 
 
 async def control(portal: Portal, method: str, path: str, body: object = None) -> Any:
+    """Of the registry that runs the name in the path."""
     async with httpx.AsyncClient() as http:
-        url = f"http://127.0.0.1:{portal.stack.port('registry_control')}{path}"
+        url = f"{portal.stack.registry_control(path.split('/')[2])}{path}"
         answer = await http.request(method, url, json=body)
     assert answer.is_success, answer.text
     return answer.json()

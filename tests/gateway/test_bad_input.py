@@ -1,5 +1,6 @@
 """What is wrong with a request is said clearly, with the right status, before anything is asked of a service."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -72,6 +73,20 @@ async def test_a_body_over_2_mb_is_refused_announced_or_chunked(stand: Stand) ->
     answer = await stand.http.post("/graphql", content=chunks(), headers=JSON)
     assert answer.status_code == 413
     assert "2000000 bytes" in only(answer.json())["message"]
+
+
+async def test_a_body_that_nobody_could_send_by_mistake_is_not_waited_for(stand: Stand) -> None:
+    host, _, port = stand.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = (
+        "POST /graphql HTTP/1.1",
+        f"Host: {stand.address}",
+        "Content-Type: application/json",
+        "Content-Length: 50000000",
+    )
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
 
 
 async def test_a_document_over_100_000_characters_is_refused_while_variables_may_be_longer(stand: Stand) -> None:

@@ -15,8 +15,8 @@ SERVICES = Path(__file__).parents[2] / "services"
 INTERNAL = {
     "CUSTOMER_UNKNOWN",
     "TLD_NOT_FOUND",
-    "TLD_EXISTS",
     "TLD_RULE_INVALID",
+    "TLD_EXISTS",
     "DOMAIN_NOT_HELD",
     "ORDER_ITEM_NOT_OPEN",
     "ORDER_ITEM_AMBIGUOUS",
@@ -86,10 +86,13 @@ def test_every_rule_of_a_contract_is_told_in_hungarian_too() -> None:
     assert rules.in_words("must have at most 200 characters", "hu") == "legfeljebb 200 karakter lehet"
 
 
-def test_why_a_cancel_came_to_nothing_is_told_in_hungarian_too() -> None:
-    source = (SERVICES / "domains" / "transfer_ends.py").read_text()
-    told = re.findall(r'^(?:WAS_DECIDED|GOES_ON) = "([^"]+)"', source, re.M)
-    assert len(told) == 2
+def test_everything_that_a_step_can_wait_for_is_told_in_hungarian_too() -> None:
+    sources = "".join(file.read_text() for file in (SERVICES / "domains").glob("*.py"))
+    told = set(re.findall(r'WAITING, (?:detail=)?"([^"]+)"', sources))
+    for constants in re.findall(r"^_?(?:WAITS|BY_REGISTRY, _BY_HOLDER|WAS_DECIDED|GOES_ON) = (.+)$", sources, re.M):
+        told |= set(re.findall(r'"([^"]+)"', constants))
+    assert len(told) == 7
     for text in told:
         assert steps.detail(text, "hu") != text
         assert steps.detail(text, "en") == text
+    assert steps.detail("until 2026-06-01T00:00:00Z", "hu") == "eddig: 2026-06-01T00:00:00Z"

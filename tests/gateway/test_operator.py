@@ -102,11 +102,17 @@ async def test_the_users_own_factors_are_no_page_for_an_operator(stand: Stand) -
     watched(stand)
     stand.gateway.sessions._kept.clear()
     stand.world.clear_counts()
-    for path in ("/security", "/security/totp"):
+    for path in ("/security", "/security/totp", "/confirm"):
         page = await stand.http.get(path, headers=headers)
         assert page.status_code == 403
         assert "Kovács Anna" in page.text
         assert "aki megtudja a jelszavát" not in page.text
+        assert "<form" not in page.text
+    # Nor is it guessed at: whoever looks through a session cannot confirm that it is the user.
+    guess = await stand.http.post("/confirm", data={"password": "a jelszava"}, headers=headers)
+    assert (guess.status_code, "Kovács Anna" in guess.text) == (403, True)
+    challenge = await stand.http.post("/confirm/options", headers=headers)
+    assert challenge.json() == {"goTo": "/confirm"}
     assert set(stand.world.calls) == {"identity.Authenticate"}
 
 

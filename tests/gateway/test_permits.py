@@ -6,7 +6,8 @@ from tests.gateway.conftest import Stand
 from tests.gateway.fakes import contact, uid
 
 PERMITS = """{ account { domains(first: 3) { nodes {
-  transferLockedUntil renewableUntil permits { action allowed blockers { code message until resolvedBy } } } } } }"""
+  transferLockedUntil renewableUntil
+  permits { action allowed confirmedByHolder blockers { code message until resolvedBy } } } } } }"""
 
 
 def permit(node: dict[str, Any], action: str) -> dict[str, Any]:
@@ -20,7 +21,8 @@ async def test_the_permits_of_a_page_are_one_call_and_say_why_until_when_and_wha
     assert "errors" not in answer
     assert stand.world.calls["domains.BatchGetLifecycles"] == 1
     node = answer["data"]["account"]["domains"]["nodes"][0]
-    assert permit(node, "renew") == {"action": "renew", "allowed": True, "blockers": []}
+    assert permit(node, "renew") == {"action": "renew", "allowed": True, "confirmedByHolder": False, "blockers": []}
+    assert permit(node, "setNameservers")["confirmedByHolder"] is True
     assert permit(node, "transferOut")["allowed"] is False
     period, locked = permit(node, "transferOut")["blockers"]
     assert (period["code"], period["until"]) == ("TRANSFER_LOCK_PERIOD", "2026-07-01T00:00:00Z")

@@ -224,7 +224,7 @@ async def test_the_pages_speak_hungarian(keyed: Stand) -> None:
     hungarian = {"Accept-Language": "hu"}
     headers, location = await half_way(keyed)
     page = await keyed.http.get(location, headers={**headers, **hungarian})
-    assert "Második lépcső" in page.text
+    assert "Kétlépcsős azonosítás" in page.text
     cookie = {"Cookie": f"{SESSION}={await _session(keyed, headers)}"}
     assert "Igazolja magát" in (await keyed.http.get("/confirm", headers=cookie)).text
     assert "Kétlépcsős azonosítás" in (await keyed.http.get("/security", headers=cookie)).text

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection
 
 from gateway import over_websocket
 from gateway.events import BUFFERED, Happening, message_class
+from gateway.limits import MAX_BODY, MAX_FRAME
 from portico.billing.v1 import events_pb2 as billing_events
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import events_pb2 as domains_events
@@ -86,13 +87,49 @@ async def test_a_bad_frame_closes_its_own_socket_with_the_protocols_code(stand: 
         assert await read(other) == {"type": "pong"}
 
 
-async def test_a_binary_or_oversized_frame_closes_the_socket(stand: Stand) -> None:
+async def test_a_binary_frame_closes_the_socket(stand: Stand) -> None:
     async with connect(stand) as socket:
         await socket.send(b"\x00\x01")
         assert await close_code(socket) == 4400
+
+
+async def test_an_operation_that_is_too_large_is_told_the_limit_and_the_others_go_on(stand: Stand) -> None:
     async with connect(stand) as socket:
-        await socket.send("x" * 200_000)
-        assert await close_code(socket) in {1009, 4400}
+        await subscribe(socket, "{ viewer { user { id } } }", "large", x="x" * MAX_FRAME)
+        refused = await read(socket)
+        assert (refused["id"], refused["type"]) == ("large", "error")
+        [problem] = refused["payload"]
+        assert problem["extensions"]["code"] == "BODY_TOO_LARGE"
+        assert str(MAX_FRAME) in problem["message"]
+        await subscribe(socket, "{ viewer { user { id } } }", "large")
+        assert (await read(socket))["type"] == "next"
+        assert await read(socket) == {"id": "large", "type": "complete"}
+        # The id of an operation that runs is taken, however large the message.
+        await subscribe(socket, CHANGES, "running")
+        await subscribe(socket, CHANGES, "running", x="x" * MAX_FRAME)
+        assert await close_code(socket) == 4409
+
+
+@pytest.mark.parametrize("frame", ["x" * 200_000, json.dumps({"type": "ping", "payload": {"x": "x" * MAX_FRAME}})])
+async def test_any_other_message_that_is_too_large_closes_the_socket(stand: Stand, frame: str) -> None:
+    async with connect(stand) as socket:
+        await socket.send(frame)
+        assert await close_code(socket) == 4400
+
+
+async def test_nobody_sends_large_messages_before_it_has_said_who_it_is(stand: Stand) -> None:
+    async with connect(stand, None) as socket:
+        await subscribe(socket, OPERATION, i="x" * MAX_FRAME)
+        assert await close_code(socket) == 4400
+        assert str(MAX_FRAME) in (socket.close_reason or "")
+
+
+async def test_what_is_larger_than_a_request_can_be_is_not_even_read(stand: Stand) -> None:
+    async with connect(stand) as socket:
+        with suppress(websockets.ConnectionClosed):
+            await subscribe(socket, OPERATION, i="x" * MAX_BODY)
+        assert await close_code(socket) == 1009
+        assert str(MAX_BODY) in (socket.close_reason or "")
 
 
 async def test_other_subprotocols_are_not_spoken(stand: Stand) -> None:

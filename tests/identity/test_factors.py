@@ -68,7 +68,7 @@ async def test_an_app_is_added_by_the_code_that_it_shows_with_ten_recovery_codes
     assert not second
     names = ["user.signed_in", "user.signed_in", "user.factor_added", "user.recovery_codes_made", "user.factor_added"]
     assert await actions(identity, member) == names
-    assert await mails(identity, member) == ["Új második lépcső a bejelentkezéshez"] * 2
+    assert await mails(identity, member) == ["Új második tényező a bejelentkezéshez"] * 2
     secrets = [begun.secret, *first.recovery_codes]
     for table in ("factors", "recovery_codes", "emails", "outbox"):
         for row in await identity.db.fetch(f"SELECT * FROM {table}"):

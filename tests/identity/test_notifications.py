@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from portico.billing.v1 import billing_pb2
 from portico.billing.v1 import events_pb2 as billing
 from portico.common.v1 import common_pb2
+from portico.domains.v1 import events_pb2 as domains
 from portico.hosting.v1 import events_pb2 as hosting
 from portico.identity.v1 import identity_pb2
 from portico.identity.v1 import notifications_pb2 as pb
@@ -66,6 +67,23 @@ def ticket(account: UUID, order_id: str = "") -> tickets.TicketOpened:
     return tickets.TicketOpened(ticket=opened, account_id=str(account), order_id=order_id)
 
 
+def confirmation(account: UUID, **known: object) -> domains.HolderConfirmationWanted:
+    told: dict[str, object] = {
+        "change": "registration",
+        "holder_email": "a…@minta.example",
+        "until": times.to_pb(datetime(2026, 12, 8, 9, 30, tzinfo=UTC)),
+        **known,
+    }
+    return domains.HolderConfirmationWanted(
+        command_id=str(uuid4()),
+        domain_id=str(uuid4()),
+        account_id=str(account),
+        name="xn--rvztr-mta9cwbm.hu",
+        unicode_name="árvíztűrő.hu",
+        **told,  # type: ignore[arg-type]
+    )
+
+
 async def mails(identity: Serving, account: UUID) -> list[identity_pb2.Email]:
     answer = await identity.call(person(account, "emails.read"), "ListEmails", identity_pb2.ListEmailsRequest())
     return list(answer.emails)
@@ -100,6 +118,20 @@ async def switch(identity: Serving, member: Member, category: str, *, enabled: b
         (credited, "en", "Credited: ST-2026-000001, €12.90", "Credited: €12.90"),
         (extended, "hu", "Meghosszabbítva: Webáruház", "2027. 11. 24."),
         (extended, "en", "Extended: Webáruház", "24 November 2027"),
+        (
+            confirmation,
+            "hu",
+            "Megerősítésre vár: árvíztűrő.hu",
+            "A nyilvántartó e-mailt küldött a birtokosnak erre a címre: a…@minta.example. A megerősítéshez az abban leírtakat "
+            "kell követni.\n\nHatáridő: 2026. 12. 08. 09:30 (UTC)\n\nHa a birtokos",
+        ),
+        (
+            confirmation,
+            "en",
+            "To be confirmed: árvíztűrő.hu",
+            "The registry has sent the holder an e-mail to a…@minta.example; it tells how to confirm.\n\n"
+            "Last moment: 8 December 2026, 09:30 (UTC)\n\nIf the holder",
+        ),
         (ticket, "hu", "Hibajegy: T-000001 Lassú a webáruház", "Tárgy: Lassú a webáruház"),
         (ticket, "en", "Ticket T-000001: Lassú a webáruház", "Subject: Lassú a webáruház"),
     ],
@@ -115,6 +147,33 @@ async def test_an_event_is_told_once_in_the_readers_language(
     [mail] = await mails(identity, owner.account_id)
     assert mail.subject == subject
     assert part in mail.body
+
+
+@pytest.mark.parametrize(
+    ("change", "hu", "en", "end"),
+    [
+        ("registration", "domain bejegyzését a birtokosnak", "the registration of", "back to your balance"),
+        ("registrant", "domain birtokosának megváltoztatását", "the change of holder of", "stays as it is now"),
+        ("nameservers", "domain névszervereinek módosítását", "the change of nameservers of", "stays as it is now"),
+        ("dnssec", "domain DNSSEC-beállításának módosítását", "the change of DNSSEC of", "stays as it is now"),
+    ],
+)
+async def test_what_a_holder_has_to_confirm_is_said_without_what_is_not_known(
+    identity: Serving, town: Town, change: str, hu: str, en: str, end: str
+) -> None:
+    owner = await town.member()
+    english = await town.member("technical", owner.account_id)
+    await town.member("accountant", owner.account_id)
+    await identity.db.execute("UPDATE users SET locale = 'en' WHERE id = $1", english.user_id)
+    event = confirmation(owner.account_id, change=change, holder_email="", until=None)
+    assert await told(identity, owner.account_id, event) == {owner.email, english.email}
+    bodies = {mail.recipient: mail.body for mail in await mails(identity, owner.account_id)}
+    assert hu in bodies[owner.email]
+    assert "e-mailt küldött a birtokosnak. A megerősítéshez" in bodies[owner.email]
+    assert "Határidő" not in bodies[owner.email]
+    assert en in bodies[english.email]
+    assert "sent the holder an e-mail; it tells" in bodies[english.email]
+    assert end in bodies[english.email]
 
 
 async def test_each_reader_of_an_account_gets_its_own_mail_in_its_own_language(identity: Serving, town: Town) -> None:

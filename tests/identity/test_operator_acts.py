@@ -365,7 +365,7 @@ async def test_resetting_second_factors_takes_them_away_and_tells_the_user(ident
         )
         assert [row["user_id"] for row in left] == [stranger.user_id]
     [(subject, _)] = await mails(identity, member)
-    assert subject == "Töröltük a belépés második lépését"
+    assert subject == "Töröltük a bejelentkezéshez használt második tényezőit"
     [event] = await told(identity, member.account_id, "user.factors_reset")
     assert json.loads(event.before_json) == {"factors": ["totp"]}
 

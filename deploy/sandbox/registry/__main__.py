@@ -5,9 +5,11 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 from pathlib import Path
 
-from deploy.sandbox.registry import tls
+from deploy.sandbox.registry import confirmations, tls
+from deploy.sandbox.registry.confirmations import Confirmations
 from deploy.sandbox.registry.control import Control
 from deploy.sandbox.registry.engine import Engine
 from deploy.sandbox.registry.server import Options, Server
@@ -22,6 +24,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--control-port", type=int, default=7701, help="HTTP on loopback; 0 takes a free one")
     parser.add_argument("--ready-file", type=Path, help="JSON with the ports, written when both listen")
     parser.add_argument("--state", default=":memory:", help="an SQLite file, or :memory:")
+    parser.add_argument(
+        "--inherit",
+        type=Path,
+        metavar="FILE",
+        help="a state to begin with when there is none yet, unless it is absent too",
+    )
     parser.add_argument("--tls-dir", type=Path, required=True, help="ca.pem, server.pem, server.key; made when missing")
     parser.add_argument("--delay-ms", type=float, default=0, help="before every command")
     parser.add_argument("--registrar", action="append", default=[], metavar="ID=PASSWORD", help="repeatable")
@@ -30,6 +38,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lenient-hosts", action="store_true", help="make outside name servers on first use")
     parser.add_argument(
         "--transfer-seconds", type=float, default=432_000, help="until a transfer is approved by itself"
+    )
+    parser.add_argument(
+        "--confirmed",
+        action="append",
+        default=[],
+        metavar="ZONE=CHANGE,…",
+        help=f"changes that the holder has to confirm, of {', '.join(confirmations.CHANGES)}; repeatable",
+    )
+    parser.add_argument(
+        "--confirm-seconds",
+        type=float,
+        help="until the holder confirms by itself, 0: before the command is answered; without it, never",
+    )
+    parser.add_argument(
+        "--confirm-within",
+        type=float,
+        default=14 * 86_400,
+        metavar="SECONDS",
+        help="until what was not confirmed lapses",
     )
     parser.add_argument("--client-ca", type=Path, help="PEM: registrars must show a certificate of it")
     parser.add_argument("--idle-seconds", type=float, default=600, help="until an idle session is closed")
@@ -48,16 +75,41 @@ def registrars(pairs: list[str]) -> dict[str, str]:
     return found
 
 
+def inherit(source: Path, state: Path) -> None:
+    """Begin where another registry has come to: its zones were split. Also what it had not yet written to its file."""
+    if state.exists() or not source.exists():
+        return
+    draft = state.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    old, new = sqlite3.connect(source), sqlite3.connect(draft)
+    old.backup(new)
+    old.close()
+    new.close()
+    os.replace(draft, state)
+
+
+def confirmed(options: argparse.Namespace) -> Confirmations:
+    """What holders have to confirm."""
+    try:
+        zones = confirmations.read(options.confirmed)
+    except ValueError as error:
+        raise SystemExit(f"--confirmed: {error}") from None
+    return Confirmations(zones, options.confirm_seconds, options.confirm_within)
+
+
 async def main() -> None:
     """Until SIGTERM or SIGINT."""
     options = arguments()
     tls.ensure(options.tls_dir)
+    if options.inherit is not None:
+        inherit(options.inherit, Path(options.state))
     store = Store(options.state)
     engine = Engine(
         store,
         frozenset(str(options.tlds).lower().split(",")),
         lenient_hosts=options.lenient_hosts,
         transfer_seconds=options.transfer_seconds,
+        confirmations=confirmed(options),
     )
     for name in options.nameserver:
         if store.get("host", name.lower()) is None:

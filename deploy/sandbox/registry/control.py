@@ -22,7 +22,8 @@ SOMEBODY = {"name": "Seeded contact", "city": "Budapest", "country": "HU", "emai
 
 class Control:
     """POST, GET, DELETE /faults; GET, PUT, DELETE /domains/{name}; GET, PUT /contacts/{id}; GET /hosts/{name};
-    GET /emails/{domain}; POST /seed; GET, DELETE /log; POST /pending/{name}/complete, /pending-contacts/{id}/complete;
+    GET /emails/{domain}; POST /seed; GET, DELETE /log; POST /pending/{name}/complete, /pending-contacts/{id}/complete,
+    and /confirm instead of /complete for what a holder is asked about;
     POST /transfers/{name}; POST /happenings/{name} (see happenings.py), /messages; POST /disconnect; GET /health."""
 
     def __init__(self, server: Server) -> None:
@@ -72,6 +73,7 @@ class Control:
 
     def _route(self, method: str, path: list[str], query: dict[str, str], body: Any) -> tuple[int, Any]:
         registry = self._registry
+        registry.engine.tick()
         match method, path:
             case "GET", ["health"]:
                 return 200, {"ok": True}
@@ -124,6 +126,9 @@ class Control:
             case "POST", ["pending", name, "complete"]:
                 registry.engine.complete(name.lower(), approve=bool(body.get("approve", True)))
                 return 200, shown(registry, name) or {}
+            case "POST", ["pending-contacts" | "pending" as kind, key, "confirm"]:
+                self._confirm(kind, key, approve=bool(body.get("approve", True)))
+                return 200, {}
             case "POST", ["transfers", name]:
                 return 200, self._transfer(name.lower(), approve=bool(body.get("approve", True)))
             case "POST", ["happenings", name]:
@@ -133,6 +138,21 @@ class Control:
                 registry.engine.tell(str(body.get("registrar", "portico")), str(body["text"]))
                 return 200, {}
         return 404, {"error": f"{method} /{'/'.join(path)}"}
+
+    def _confirm(self, kind: str, key: str, *, approve: bool) -> None:
+        """What the holder does with the registry's letter."""
+        engine = self._registry.engine
+        if kind == "pending":
+            domain = engine.store.domain(key.lower())
+            action = None if domain is None else domain.pending
+        else:
+            action = (engine.store.get("contact", key) or {}).get("pending")
+        if action is None or "confirmation" not in action:
+            raise LookupError(f"its holder is asked nothing: {key}")
+        if kind == "pending":
+            engine.complete(key.lower(), approve=approve)
+        else:
+            objects.complete_contact(engine, key, approve=approve)
 
     def _transfer(self, name: str, *, approve: bool) -> Any:
         """What the losing registrar would do, done by the registry."""

@@ -1,15 +1,16 @@
 """One command in, one answer out: routing, authorisation, the message queue, what time alone does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from lxml import etree
 
-from deploy.sandbox.registry import wire
+from deploy.sandbox.registry import confirmations, wire
+from deploy.sandbox.registry.confirmations import Confirmations
 from deploy.sandbox.registry.names import CODES_BY_MAIL, zone_of
-from deploy.sandbox.registry.store import Domain, Store, iso
+from deploy.sandbox.registry.store import Domain, Store, action_due, iso
 from deploy.sandbox.registry.wire import CONTACT, DOMAIN, EPP, HOST, Answer, Element, RefusedError
 
 
@@ -45,12 +46,19 @@ class Engine:
     """The registry without its sockets."""
 
     def __init__(
-        self, store: Store, tlds: frozenset[str], *, lenient_hosts: bool = False, transfer_seconds: float = 5 * 86_400
+        self,
+        store: Store,
+        tlds: frozenset[str],
+        *,
+        lenient_hosts: bool = False,
+        transfer_seconds: float = 5 * 86_400,
+        confirmations: Confirmations | None = None,
     ) -> None:
         self.store = store
         self.tlds = tlds
         self.lenient_hosts = lenient_hosts
         self.transfer_seconds = transfer_seconds
+        self.confirmations = confirmations or Confirmations()
 
     @property
     def now(self) -> datetime:
@@ -124,44 +132,66 @@ class Engine:
             raise RefusedError(2304, "pendingDelete", (DOMAIN, "name", domain.name))
 
     def keep(self, context: Context, command: str, before: Domain | None, after: Domain, answer: Answer) -> Answer:
-        """Store the effect; or, when the action is to be held, store that it waits and answer 1001."""
-        if not context.hold:
+        """Store the effect; or, when it is to be held or the holder has to confirm it, store that it waits: 1001."""
+        confirmed = self.confirmations.wanted(before, after)
+        if not self.waits(context, confirmed):
             self.store.put_domain(after)
             self._mail_code(before, after)
             return answer
-        waiting = before or Domain(**asdict(after))
-        waiting.pending = {
+        waiting, now_is = before or Domain(**asdict(after)), asdict(before) if before else {}
+        changes = {key: value for key, value in asdict(after).items() if before is None or value != now_is[key]}
+        waiting.pending = self.action(context, command, confirmed) | {"create": before is None, "result": changes}
+        self.store.put_domain(waiting)
+        self.ask_holder(waiting.pending, waiting.registrant, [waiting.name], confirmed)
+        answer.code = 1001
+        return answer
+
+    def waits(self, context: Context, confirmed: list[str]) -> bool:
+        """Whether a command's effect waits: a test wishes so, or something of it has to be `confirmed`."""
+        return context.hold or (bool(confirmed) and self.confirmations.seconds != 0)
+
+    def action(self, context: Context, command: str, confirmed: list[str]) -> dict[str, Any]:
+        """A command that waits."""
+        waiting: dict[str, Any] = {
             "command": command,
             "cl_trid": context.cl_trid,
             "sv_trid": context.sv_trid,
             "registrar": context.registrar,
-            "create": before is None,
-            "result": asdict(after),
         }
-        self.store.put_domain(waiting)
-        answer.code = 1001
-        return answer
+        if confirmed:
+            waiting["confirmation"] = self.confirmations.request(self.now, held=context.hold)
+        return waiting
 
-    def complete(self, name: str, *, approve: bool = True) -> Domain | None:
+    def ask_holder(self, action: dict[str, Any], holder: str, names: Iterable[str], changes: list[str]) -> None:
+        """Mail the holder of these names what there is to confirm, if anything."""
+        for name in names if "confirmation" in action else ():
+            text = confirmations.letter(name, changes, action["confirmation"])
+            self.store.add_email(self.now, self._address(holder), name, text=text)
+
+    def complete(self, name: str, *, approve: bool = True) -> None:
         """End a pending action, with a message (RFC 5731 section 3.3). Raises LookupError when nothing is pending."""
         with self.store.transaction():
             domain = self.store.domain(name)
             if domain is None or domain.pending is None:
                 raise LookupError(f"nothing is pending for {name}")
-            action: dict[str, Any] = domain.pending
-            after: Domain | None = Domain(**action["result"])
-            if not approve:
-                domain.pending = None
-                after = None if action["create"] else domain
-            if after is None:
-                self.store.remove("domain", name)
-            else:
-                self.store.put_domain(after)
-                self._mail_code(None if action["create"] else domain, after)
-            self.tell_end(wire.node(DOMAIN, "panData"), "name", name, action, approve=approve)
-            return after
+            self._end(domain, domain.pending, approve=approve)
 
-    def tell_end(self, data: Element, tag: str, name: str, action: dict[str, Any], *, approve: bool) -> None:
+    def _end(self, domain: Domain, action: dict[str, Any], *, approve: bool, lapsed: bool = False) -> None:
+        # What else has happened to the domain meanwhile stays.
+        before = Domain(**{**asdict(domain), "pending": None})
+        if approve:
+            after = Domain(**{**asdict(before), **action["result"]})
+            self.store.put_domain(after)
+            self._mail_code(None if action["create"] else before, after)
+        elif action["create"]:
+            self.store.remove("domain", domain.name)
+        else:
+            self.store.put_domain(before)
+        self.tell_end(wire.node(DOMAIN, "panData"), "name", domain.name, action, approve=approve, lapsed=lapsed)
+
+    def tell_end(
+        self, data: Element, tag: str, name: str, action: dict[str, Any], *, approve: bool, lapsed: bool = False
+    ) -> None:
         """Queue what became of a pending action; `data` is the empty panData of the object that `tag` names."""
         wire.add(data, tag, name, paResult="1" if approve else "0")
         ids = wire.add(data, "paTRID")
@@ -169,7 +199,7 @@ class Engine:
             wire.add(ids, "clTRID", action["cl_trid"], ns=EPP)
         wire.add(ids, "svTRID", action["sv_trid"], ns=EPP)
         wire.add(data, "paDate", iso(self.now))
-        verdict = "completed" if approve else "refused"
+        verdict = confirmations.verdict(action, approve=approve, lapsed=lapsed)
         self.tell(action["registrar"], f"Pending {action['command']} {verdict}.", data)
 
     def _mail_code(self, before: Domain | None, after: Domain) -> None:
@@ -177,11 +207,11 @@ class Engine:
         plain update of authInfo is that request."""
         if before is None or before.auth == after.auth or zone_of(after.name) not in CODES_BY_MAIL:
             return
-        holder = self.store.get("contact", after.registrant) or {"fields": {}}
-        address = "".join(
-            "".join(str(t) for t in etree.fromstring(xml).itertext()) for xml in holder["fields"].get("email", [])
-        )
-        self.store.add_email(self.now, address, after.name, after.auth)
+        self.store.add_email(self.now, self._address(after.registrant), after.name, code=after.auth)
+
+    def _address(self, contact: str) -> str:
+        fields = (self.store.get("contact", contact) or {"fields": {}})["fields"]
+        return "".join("".join(str(t) for t in etree.fromstring(xml).itertext()) for xml in fields.get("email", []))
 
     def tell(self, registrar: str, text: str, data: Element | None = None) -> None:
         """Queue a message."""
@@ -189,15 +219,23 @@ class Engine:
         self.store.message(registrar, self.now, text, content)
 
     def tick(self) -> None:
-        """What time alone does: transfers nobody answered are approved, the pending delete ends."""
-        from deploy.sandbox.registry import transfers
+        """What time alone does: holders confirm or have not, transfers nobody answered are approved, the pending delete
+        ends."""
+        from deploy.sandbox.registry import objects, transfers
 
+        now = self.now.timestamp()
         for domain in self.store.due(self.now):
             with self.store.transaction():
-                if domain.transfer and domain.transfer["status"] == "pending":
-                    transfers.settle(self, domain, "serverApproved")
-                else:
+                if (due := domain.delete_due()) is not None and due <= now:
                     self.store.remove("domain", domain.name)
+                elif (due := action_due(domain.pending)) is not None and due <= now:
+                    assert domain.pending is not None
+                    confirmed = confirmations.by_itself(domain.pending)
+                    self._end(domain, domain.pending, approve=confirmed, lapsed=not confirmed)
+                else:
+                    transfers.settle(self, domain, "serverApproved")
+        for contact in self.store.due_contacts(self.now):
+            objects.confirm_in_time(self, contact)
 
     def contact_exists(self, contact: str) -> str:
         """Raises 2303."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from lxml import etree
 
-from deploy.sandbox.registry import wire
+from deploy.sandbox.registry import confirmations, wire
 from deploy.sandbox.registry.engine import Context, Engine, handles
 from deploy.sandbox.registry.names import host_name
-from deploy.sandbox.registry.store import iso
+from deploy.sandbox.registry.store import action_due, iso
 from deploy.sandbox.registry.wire import CONTACT, HOST, Answer, Element, RefusedError
 
 PHONE = re.compile(r"\+[0-9]{1,3}\.[0-9]{1,14}\Z")
@@ -54,7 +54,7 @@ def create_contact(engine: Engine, context: Context, body: Element) -> Answer:
         "fields": _fields(body),
     }
     if context.hold:
-        made["pending"] = _pending(context, "create", {})
+        made["pending"] = engine.action(context, "create", []) | {"result": {}}
     engine.store.put("contact", identifier, made)
     data = wire.node(CONTACT, "creData")
     wire.add(data, "id", identifier)
@@ -95,7 +95,7 @@ def contact_info(engine: Engine, context: Context, body: Element) -> Answer:
 
 @handles(CONTACT, "update")
 def update_contact(engine: Engine, context: Context, body: Element) -> Answer:
-    """chg replaces the fields that it names."""
+    """chg replaces the fields that it names. Another name of a holder may have to be confirmed like another holder."""
     contact = _own(context, _contact(engine, wire.require(body, "id")), CONTACT, "id")
     removed, added, changed = (wire.find(body, part) for part in ("rem", "add", "chg"))
     if removed is None and added is None and changed is None:
@@ -110,22 +110,15 @@ def update_contact(engine: Engine, context: Context, body: Element) -> Answer:
         code = wire.text_of(changed, "authInfo/pw")
         contact["auth"] = contact["auth"] if code is None else code
     contact["updated"] = iso(engine.now)
-    if context.hold:
-        before["pending"] = _pending(context, "update", contact)
-        engine.store.put("contact", contact["id"], before)
+    names = engine.confirmations.of_contact(before, contact, engine.store.holdings(contact["id"]))
+    confirmed = ["registrant"] if names else []
+    if engine.waits(context, confirmed):
+        before["pending"] = engine.action(context, "update", confirmed) | {"result": contact}
+        engine.store.put("contact", contact["id"], before, action_due(before["pending"]))
+        engine.ask_holder(before["pending"], contact["id"], names, confirmed)
         return Answer(1001)
     engine.store.put("contact", contact["id"], contact)
     return Answer()
-
-
-def _pending(context: Context, command: str, result: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "command": command,
-        "cl_trid": context.cl_trid,
-        "sv_trid": context.sv_trid,
-        "registrar": context.registrar,
-        "result": result,
-    }
 
 
 def _pending_statuses(contact: dict[str, Any]) -> list[str]:
@@ -139,11 +132,27 @@ def complete_contact(engine: Engine, identifier: str, *, approve: bool = True) -
         action = contact.pop("pending", None)
         if action is None:
             raise LookupError(f"nothing is pending for {identifier}")
-        if action["command"] == "create" and not approve:
-            engine.store.remove("contact", identifier)
-        else:
-            engine.store.put("contact", identifier, action["result"] if approve and action["result"] else contact)
-        engine.tell_end(wire.node(CONTACT, "panData"), "id", identifier, action, approve=approve)
+        _end(engine, contact, action, approve=approve)
+
+
+def confirm_in_time(engine: Engine, identifier: str) -> None:
+    """Ends what is pending for a contact and due."""
+    with engine.store.transaction():
+        contact = engine.store.get("contact", identifier) or {}
+        action = contact.pop("pending")
+        confirmed = confirmations.by_itself(action)
+        _end(engine, contact, action, approve=confirmed, lapsed=not confirmed)
+
+
+def _end(
+    engine: Engine, contact: dict[str, Any], action: dict[str, Any], *, approve: bool, lapsed: bool = False
+) -> None:
+    identifier = contact["id"]
+    if action["command"] == "create" and not approve:
+        engine.store.remove("contact", identifier)
+    else:
+        engine.store.put("contact", identifier, action["result"] if approve and action["result"] else contact)
+    engine.tell_end(wire.node(CONTACT, "panData"), "id", identifier, action, approve=approve, lapsed=lapsed)
 
 
 @handles(CONTACT, "delete")

@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT, registrar TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL, data TEXT);
 CREATE INDEX IF NOT EXISTS messages_registrar ON messages (registrar, id);
 CREATE TABLE IF NOT EXISTS emails (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, recipient TEXT NOT NULL, domain TEXT NOT NULL, code TEXT NOT NULL);
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, recipient TEXT NOT NULL, domain TEXT NOT NULL, code TEXT NOT NULL,
+  text TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
@@ -51,7 +52,7 @@ class Domain:
     restoring: bool = False
     transfer: dict[str, str] | None = None
     pending: dict[str, Any] | None = None
-    """An action that waits for its completion: command, clTRID, svTRID, registrar, and where it leads."""
+    """An action that waits for its completion: command, clTRID, svTRID, registrar, and what it changes."""
 
     def shown(self) -> list[str]:
         """The statuses as <info> shows them (RFC 5731 section 2.3)."""
@@ -80,13 +81,15 @@ class Domain:
         ]
         return open_[0] if open_ else ""
 
-    def due(self) -> float | None:
-        """When time alone changes it: the end of a transfer's waiting or of the pending delete."""
-        if self.transfer and self.transfer["status"] == "pending":
-            return at(self.transfer["due"]).timestamp()
-        if self.deleted and not self.restoring:
-            return (at(self.deleted) + REDEMPTION + PENDING_DELETE).timestamp()
-        return None
+    def transfer_due(self) -> float | None:
+        """When the waiting of a transfer ends."""
+        pending = self.transfer and self.transfer["status"] == "pending"
+        return at(self.transfer["due"]).timestamp() if self.transfer and pending else None
+
+    def delete_due(self) -> float | None:
+        """When the name is free again."""
+        going = self.deleted and not self.restoring
+        return (at(self.deleted) + REDEMPTION + PENDING_DELETE).timestamp() if going else None
 
 
 def at(value: str | None) -> datetime:
@@ -102,6 +105,12 @@ def iso(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def action_due(action: dict[str, Any] | None) -> float | None:
+    """When time alone ends a pending action: its holder confirms by itself, or has not confirmed."""
+    moments = [moment for moment in (action or {}).get("confirmation", {}).values() if moment]
+    return min((at(moment).timestamp() for moment in moments), default=None)
+
+
 class Store:
     """Synchronous on purpose: a command is one short transaction, and one at a time is what makes it atomic."""
 
@@ -110,6 +119,9 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(SCHEMA)
+        if "text" not in {row[1] for row in self._db.execute("PRAGMA table_info(emails)")}:
+            # A file of before there were mails with anything but a code.
+            self._db.execute("ALTER TABLE emails ADD COLUMN text TEXT NOT NULL DEFAULT ''")
 
     def close(self) -> None:
         """Close the file."""
@@ -155,7 +167,9 @@ class Store:
     def put_domain(self, domain: Domain) -> None:
         """Store a domain and its references to contacts and hosts."""
         owner = f"domain:{domain.name}"
-        self.put("domain", domain.name, asdict(domain), domain.due())
+        moments = [domain.transfer_due(), domain.delete_due(), action_due(domain.pending)]
+        due = min((moment for moment in moments if moment is not None), default=None)
+        self.put("domain", domain.name, asdict(domain), due)
         targets = {("contact", c[1]) for c in domain.contacts} | {("host", n) for n in domain.nameservers}
         if domain.registrant:
             targets.add(("contact", domain.registrant))
@@ -168,6 +182,12 @@ class Store:
             self._db.execute("SELECT 1 FROM refs WHERE kind = ? AND key = ? LIMIT 1", (kind, key)).fetchone()
             is not None
         )
+
+    def holdings(self, contact: str) -> list[str]:
+        """The names of the domains that the contact is the registrant of."""
+        rows = self._db.execute("SELECT owner FROM refs WHERE kind = 'contact' AND key = ? ORDER BY owner", (contact,))
+        domains = [self.domain(str(row[0]).removeprefix("domain:")) for row in rows.fetchall()]
+        return [domain.name for domain in domains if domain is not None and domain.registrant == contact]
 
     def hosts_under(self, name: str) -> list[str]:
         """The subordinate hosts of a domain."""
@@ -182,6 +202,11 @@ class Store:
             "SELECT doc FROM objects WHERE kind = 'domain' AND due <= ?", (now.timestamp(),)
         ).fetchall()
         return [Domain(**json.loads(row[0])) for row in rows]
+
+    def due_contacts(self, now: datetime) -> list[str]:
+        """The ids of contacts that time has changed."""
+        query = "SELECT key FROM objects WHERE kind = 'contact' AND due <= ?"
+        return [str(row[0]) for row in self._db.execute(query, (now.timestamp(),)).fetchall()]
 
     def message(self, registrar: str, when: datetime, text: str, data: str | None = None) -> None:
         """Queue a message; `data` is the serialised child of <resData>."""
@@ -206,13 +231,15 @@ class Store:
             self._db.execute("DELETE FROM messages WHERE id = ? AND registrar = ?", (message, registrar)).rowcount == 1
         )
 
-    def add_email(self, when: datetime, recipient: str, domain: str, code: str) -> None:
-        """What the registry would send to a holder: the domain's new auth code."""
+    def add_email(self, when: datetime, recipient: str, domain: str, *, code: str = "", text: str = "") -> None:
+        """What the registry would send to a holder: the domain's new auth code, or a text."""
         self._db.execute(
-            "INSERT INTO emails (at, recipient, domain, code) VALUES (?, ?, ?, ?)", (iso(when), recipient, domain, code)
+            "INSERT INTO emails (at, recipient, domain, code, text) VALUES (?, ?, ?, ?, ?)",
+            (iso(when), recipient, domain, code, text),
         )
 
     def emails(self, domain: str) -> list[dict[str, str]]:
         """The oldest first."""
-        rows = self._db.execute("SELECT at, recipient, code FROM emails WHERE domain = ? ORDER BY id", (domain,))
-        return [{"at": row[0], "recipient": row[1], "code": row[2]} for row in rows]
+        columns = ("at", "recipient", "code", "text")
+        rows = self._db.execute(f"SELECT {', '.join(columns)} FROM emails WHERE domain = ? ORDER BY id", (domain,))  # noqa: S608
+        return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -13,7 +13,7 @@ from services.chassis.operations import state_names
 from services.domains import auth_codes, orders, store, zone_store
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
-from services.domains.names import DomainInvalid, is_host, parse
+from services.domains.names import spelled
 from services.domains.rpc.zones import zone_to_pb
 
 
@@ -58,7 +58,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
 
     @requires("domains.read")
     async def GetDomainByName(self, req: pb.GetDomainByNameRequest, call: Call) -> pb.Domain:
-        name = parse(req.name)
+        name = spelled(req.name)
         row = await store.by_name(self.db, call.actor.account_id, call.scope.resources, name.ascii)
         if row is None:
             raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
@@ -66,7 +66,7 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
 
     @requires(None)
     async def CheckAvailability(self, req: pb.CheckAvailabilityRequest, _: Call) -> pb.CheckAvailabilityResponse:
-        checked = await orders.check(self.app, list(req.names))
+        checked = await orders.check(self.app, None, list(req.names))
         return pb.CheckAvailabilityResponse(
             items=[
                 pb.Availability(
@@ -83,9 +83,6 @@ class DomainsRpc(domains_pb2_grpc.DomainsServiceServicer):
 
     @requires("domains.order")
     async def RegisterDomains(self, req: pb.RegisterDomainsRequest, call: Call) -> pb.RegisterDomainsResponse:
-        for index, host in enumerate(req.nameservers):
-            if not is_host(host) or host in req.nameservers[:index]:
-                raise DomainInvalid("is no host name, or named twice", field=f"nameservers[{index}]", name=host)
         ordered = await orders.register(self.app, call.actor, call.scope, req, call.now)
         order = await order_to_pb(self.db, call.actor.account_id, ordered.order, ordered.items)
         return pb.RegisterDomainsResponse(order=order, refusals=ordered.refusals)

@@ -34,6 +34,7 @@ def to_pb(domain_id: UUID, derived: lifecycle.State) -> pb.DomainLifecycle:
         permits=[
             pb.DomainPermit(
                 action=action,
+                confirmed_by_holder=action in derived.confirmed,
                 blockers=[
                     pb.DomainBlocker(
                         code=one.code,

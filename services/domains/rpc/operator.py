@@ -14,13 +14,14 @@ from services.domains import history, interventions, lifecycle, registry_store, 
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
 from services.domains.epp import EppError, Registry
-from services.domains.names import parse
+from services.domains.names import spelled
 from services.domains.orders import RegistryUnavailable
 from services.domains.rpc.domains import state_to_pb
 from services.domains.rpc.domains import to_pb as domain_to_pb
 from services.domains.rpc.lifecycle import to_pb as lifecycle_to_pb
 
 PERMISSION = "operator"
+_DAYS_IF_ANY = ("confirmation_days", "contact_verified_days")
 _LISTS = ("required_contacts", "local_presence", "confirmed_changes", "idn_scripts", "lock_statuses")
 
 
@@ -53,8 +54,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
             if req.rules.HasField(name):  # type: ignore[arg-type]
                 value = getattr(req.rules, name)
                 changed[name] = list(value.values) if name in _LISTS else value
-        if changed.get("contact_verified_days") == 0:
-            changed["contact_verified_days"] = None
+        changed |= {name: None for name in _DAYS_IF_ANY if changed.get(name) == 0}
         locks = None
         if req.rules.HasField("locks"):
             locks = [
@@ -81,13 +81,13 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     @requires(PERMISSION)
     async def RetryOrderItem(self, req: pb.RetryOrderItemRequest, call: Call) -> pb.RetryOrderItemResponse:
-        item = await interventions.find(self.db, parse(req.name), _action(req.action))
+        item = await interventions.find(self.db, spelled(req.name), _action(req.action))
         await interventions.retry(self.app, item, _for(call.actor, item))
         return pb.RetryOrderItemResponse(domain_id=str(item["domain_id"]), action=_action_to_pb(item))
 
     @requires(PERMISSION)
     async def FailOrderItem(self, req: pb.FailOrderItemRequest, call: Call) -> pb.FailOrderItemResponse:
-        item = await interventions.find(self.db, parse(req.name), _action(req.action))
+        item = await interventions.find(self.db, spelled(req.name), _action(req.action))
         ended = await interventions.fail(self.app, item, _for(call.actor, item), req.reason, call.now)
         return pb.FailOrderItemResponse(
             domain_id=str(item["domain_id"]), action=_action_to_pb(item), cancelling=not ended
@@ -95,7 +95,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     @requires(PERMISSION)
     async def ShowDomain(self, req: pb.ShowDomainRequest, call: Call) -> pb.ShowDomainResponse:
-        name = parse(req.name)
+        name = spelled(req.name)
         found = await history.of_name(self.db, name.ascii, call.now)
         if not found:
             raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
@@ -103,7 +103,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     async def _live(self, text: str) -> Row:
         """The house's present domain of this name, whoever's it is."""
-        name = parse(text)
+        name = spelled(text)
         held = await registry_store.held(self.db, name.ascii)
         domain = await store.get(self.db, held["id"]) if held is not None else None
         if domain is None:
@@ -151,7 +151,7 @@ def _tld(row: Row) -> pb.Tld:
         if name in _LISTS:
             getattr(rules, name).CopyFrom(pb.StringList(values=row[name]))
         else:
-            # A registry that makes no verification has no days of it.
+            # A registry that makes no verification, or says no last moment, has no days of it: _DAYS_IF_ANY.
             setattr(rules, name, 0 if row[name] is None else row[name])
     return pb.Tld(tld=row["tld"], rules=rules)
 

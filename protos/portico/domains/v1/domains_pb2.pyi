@@ -312,7 +312,7 @@ class ListDomainsRequest(_message.Message):
     DESCENDING_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     search: _builtins.str
-    """Part of the name, in Unicode or A-labels."""
+    """Part of the name, in Unicode or A-labels; of one or two characters: what the name begins with."""
     sort: Global___DomainSortField.ValueType
     descending: _builtins.bool
     @_builtins.property

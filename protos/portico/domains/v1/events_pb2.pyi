@@ -594,3 +594,54 @@ class AuthCodeRequested(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuthCodeRequested: _TypeAlias = AuthCodeRequested  # noqa: Y015
+
+@_typing.final
+class HolderConfirmationWanted(_message.Message):
+    """A registry has left a command for the holder to confirm, and has written to the holder. One event a command."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    DOMAIN_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNICODE_NAME_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    HOLDER_EMAIL_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    domain_id: _builtins.str
+    account_id: _builtins.str
+    name: _builtins.str
+    unicode_name: _builtins.str
+    change: _builtins.str
+    """"registration", "registrant", "nameservers", "dnssec"."""
+    holder_email: _builtins.str
+    """Where the registry has written, masked: "a…@minta.example". Empty where we do not know it."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """After that the registry refuses the change. Unset where its rules do not say."""
+
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        domain_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unicode_name: _builtins.str = ...,
+        change: _builtins.str = ...,
+        holder_email: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "change", b"change", "command_id", b"command_id", "domain_id", b"domain_id", "holder_email", b"holder_email", "name", b"name", "occurred_at", b"occurred_at", "unicode_name", b"unicode_name", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HolderConfirmationWanted: _TypeAlias = HolderConfirmationWanted  # noqa: Y015

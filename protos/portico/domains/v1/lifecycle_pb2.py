@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.common.v1 import rules_pb2 as portico_dot_common_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/domains/v1/lifecycle.proto\x12\x12portico.domains.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/common/v1/rules.proto\"\xd1\x01\n\rDomainBlocker\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bresolved_by\x18\x03 \x01(\t\x12\x41\n\x08metadata\x18\x04 \x03(\x0b\x32/.portico.domains.v1.DomainBlocker.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"S\n\x0c\x44omainPermit\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x33\n\x08\x62lockers\x18\x02 \x03(\x0b\x32!.portico.domains.v1.DomainBlocker\"\xe2\x02\n\x0f\x44omainLifecycle\x12\x11\n\tdomain_id\x18\x01 \x01(\t\x12\x31\n\x07permits\x18\x02 \x03(\x0b\x32 .portico.domains.v1.DomainPermit\x12\x33\n\x0frenewable_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10restorable_until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeletes_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x15transfer_locked_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0f\x61\x64\x64_grace_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x19\x42\x61tchGetLifecyclesRequest\x12\x1f\n\ndomain_ids\x18\x01 \x03(\tB\x0b\xaa\xd4\x18\x07\x08\x01\x18\xe8\x07(\x01\"U\n\x1a\x42\x61tchGetLifecyclesResponse\x12\x37\n\nlifecycles\x18\x01 \x03(\x0b\x32#.portico.domains.v1.DomainLifecycle2\x87\x01\n\x10LifecycleService\x12s\n\x12\x42\x61tchGetLifecycles\x12-.portico.domains.v1.BatchGetLifecyclesRequest\x1a..portico.domains.v1.BatchGetLifecyclesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/domains/v1/lifecycle.proto\x12\x12portico.domains.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/common/v1/rules.proto\"\xd1\x01\n\rDomainBlocker\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bresolved_by\x18\x03 \x01(\t\x12\x41\n\x08metadata\x18\x04 \x03(\x0b\x32/.portico.domains.v1.DomainBlocker.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"p\n\x0c\x44omainPermit\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x33\n\x08\x62lockers\x18\x02 \x03(\x0b\x32!.portico.domains.v1.DomainBlocker\x12\x1b\n\x13\x63onfirmed_by_holder\x18\x03 \x01(\x08\"\xe2\x02\n\x0f\x44omainLifecycle\x12\x11\n\tdomain_id\x18\x01 \x01(\t\x12\x31\n\x07permits\x18\x02 \x03(\x0b\x32 .portico.domains.v1.DomainPermit\x12\x33\n\x0frenewable_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10restorable_until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeletes_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x15transfer_locked_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0f\x61\x64\x64_grace_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x19\x42\x61tchGetLifecyclesRequest\x12\x1f\n\ndomain_ids\x18\x01 \x03(\tB\x0b\xaa\xd4\x18\x07\x08\x01\x18\xe8\x07(\x01\"U\n\x1a\x42\x61tchGetLifecyclesResponse\x12\x37\n\nlifecycles\x18\x01 \x03(\x0b\x32#.portico.domains.v1.DomainLifecycle2\x87\x01\n\x10LifecycleService\x12s\n\x12\x42\x61tchGetLifecycles\x12-.portico.domains.v1.BatchGetLifecyclesRequest\x1a..portico.domains.v1.BatchGetLifecyclesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOMAINBLOCKER_METADATAENTRY']._serialized_start=285
   _globals['_DOMAINBLOCKER_METADATAENTRY']._serialized_end=332
   _globals['_DOMAINPERMIT']._serialized_start=334
-  _globals['_DOMAINPERMIT']._serialized_end=417
-  _globals['_DOMAINLIFECYCLE']._serialized_start=420
-  _globals['_DOMAINLIFECYCLE']._serialized_end=774
-  _globals['_BATCHGETLIFECYCLESREQUEST']._serialized_start=776
-  _globals['_BATCHGETLIFECYCLESREQUEST']._serialized_end=836
-  _globals['_BATCHGETLIFECYCLESRESPONSE']._serialized_start=838
-  _globals['_BATCHGETLIFECYCLESRESPONSE']._serialized_end=923
-  _globals['_LIFECYCLESERVICE']._serialized_start=926
-  _globals['_LIFECYCLESERVICE']._serialized_end=1061
+  _globals['_DOMAINPERMIT']._serialized_end=446
+  _globals['_DOMAINLIFECYCLE']._serialized_start=449
+  _globals['_DOMAINLIFECYCLE']._serialized_end=803
+  _globals['_BATCHGETLIFECYCLESREQUEST']._serialized_start=805
+  _globals['_BATCHGETLIFECYCLESREQUEST']._serialized_end=865
+  _globals['_BATCHGETLIFECYCLESRESPONSE']._serialized_start=867
+  _globals['_BATCHGETLIFECYCLESRESPONSE']._serialized_end=952
+  _globals['_LIFECYCLESERVICE']._serialized_start=955
+  _globals['_LIFECYCLESERVICE']._serialized_end=1090
 # @@protoc_insertion_point(module_scope)

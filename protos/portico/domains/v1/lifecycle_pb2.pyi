@@ -81,8 +81,11 @@ class DomainPermit(_message.Message):
 
     ACTION_FIELD_NUMBER: _builtins.int
     BLOCKERS_FIELD_NUMBER: _builtins.int
+    CONFIRMED_BY_HOLDER_FIELD_NUMBER: _builtins.int
     action: _builtins.str
     """Stable, lower camel case: transferOut."""
+    confirmed_by_holder: _builtins.bool
+    """The holder will have to confirm it at the registry."""
     @_builtins.property
     def blockers(self) -> _containers.RepeatedCompositeFieldContainer[Global___DomainBlocker]:
         """Empty: it is allowed."""
@@ -92,10 +95,11 @@ class DomainPermit(_message.Message):
         *,
         action: _builtins.str = ...,
         blockers: _abc.Iterable[Global___DomainBlocker] | None = ...,
+        confirmed_by_holder: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "blockers", b"blockers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "blockers", b"blockers", "confirmed_by_holder", b"confirmed_by_holder"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from portico.common.v1 import rules_pb2 as portico_dot_common_dot_v1_dot_rules__
 from portico.domains.v1 import domains_pb2 as portico_dot_domains_dot_v1_dot_domains__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eportico/domains/v1/zones.proto\x12\x12portico.domains.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eportico/common/v1/common.proto\x1a\x1dportico/common/v1/rules.proto\x1a portico/domains/v1/domains.proto\"\xad\x01\n\rRecordSetEdit\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xac\x02\x12\x16\n\x04type\x18\x02 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01\x18\x14\x12\x0e\n\x06\x64\x65lete\x18\x03 \x01(\x08\x12\x10\n\x03ttl\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x07records\x18\x05 \x03(\tB\x07\xaa\xd4\x18\x03\x18\xe8\x07\x12\x1d\n\x07\x63omment\x18\x06 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03H\x01\x88\x01\x01\x42\x06\n\x04_ttlB\n\n\x08_comment\"\xb3\x01\n\x11\x43hangeZoneRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01(\x01\x12\x1a\n\nif_version\x18\x02 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12=\n\x07\x63hanges\x18\x03 \x03(\x0b\x32!.portico.domains.v1.RecordSetEditB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\x12\x15\n\x04note\x18\x04 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\"?\n\x0eRecordSetState\x12\x0b\n\x03ttl\x18\x01 \x01(\x05\x12\x0f\n\x07records\x18\x02 \x03(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\"\x92\x01\n\rRecordSetDiff\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x32\n\x06\x62\x65\x66ore\x18\x03 \x01(\x0b\x32\".portico.domains.v1.RecordSetState\x12\x31\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\".portico.domains.v1.RecordSetState\"\xdf\x01\n\x12\x43hangeZoneResponse\x12&\n\x04zone\x18\x01 \x01(\x0b\x32\x18.portico.domains.v1.Zone\x12/\n\x04\x64iff\x18\x02 \x03(\x0b\x32!.portico.domains.v1.RecordSetDiff\x12\x11\n\tdiff_size\x18\x03 \x01(\x05\x12/\n\toperation\x18\x04 \x01(\x0b\x32\x1c.portico.common.v1.Operation\x12,\n\x08refusals\x18\x05 \x03(\x0b\x32\x1a.portico.common.v1.Refusal\"\xc2\x01\n\x11ImportZoneRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01(\x01\x12\x1a\n\nif_version\x18\x02 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12\x1d\n\tzone_file\x18\x03 \x01(\tB\n\xaa\xd4\x18\x06\x08\x01\x18\xe0\xc6[\x12\x13\n\x0bkeep_others\x18\x04 \x01(\x08\x12\x18\n\x10take_nameservers\x18\x05 \x01(\x08\x12\x15\n\x04note\x18\x06 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03\x12\x0f\n\x07\x64ry_run\x18\x07 \x01(\x08\"\x92\x01\n\x13RollbackZoneRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01(\x01\x12\x1a\n\nif_version\x18\x02 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12\x1a\n\nto_version\x18\x03 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12\x15\n\x04note\x18\x04 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\"\x8a\x02\n\nZoneChange\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".portico.domains.v1.ZoneChangeKind\x12+\n\x06\x61uthor\x18\x04 \x01(\x0b\x32\x1b.portico.common.v1.ActorRef\x12\x0c\n\x04note\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x04\x64iff\x18\x07 \x03(\x0b\x32!.portico.domains.v1.RecordSetDiff\x12\x11\n\tdiff_size\x18\x08 \x01(\x05\"d\n\x16ListZoneChangesRequest\x12\x1c\n\x08zone_ids\x18\x01 \x03(\tB\n\xaa\xd4\x18\x06\x08\x01\x18\x64(\x01\x12,\n\x04page\x18\x02 \x01(\x0b\x32\x1e.portico.common.v1.PageRequest\"}\n\x0eZoneChangePage\x12\x0f\n\x07zone_id\x18\x01 \x01(\t\x12/\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1e.portico.domains.v1.ZoneChange\x12)\n\x04page\x18\x03 \x01(\x0b\x32\x1b.portico.common.v1.PageInfo\"L\n\x17ListZoneChangesResponse\x12\x31\n\x05pages\x18\x01 \x03(\x0b\x32\".portico.domains.v1.ZoneChangePage\"2\n\x12\x45xportZonesRequest\x12\x1c\n\x08zone_ids\x18\x01 \x03(\tB\n\xaa\xd4\x18\x06\x08\x01\x18\n(\x01\")\n\x08ZoneFile\x12\x0f\n\x07zone_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"B\n\x13\x45xportZonesResponse\x12+\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1c.portico.domains.v1.ZoneFile\"\x1a\n\x18ListZoneTemplatesRequest\"t\n\x0cZoneTemplate\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x10\n\x08title_hu\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x32\n\x07\x63hanges\x18\x04 \x03(\x0b\x32!.portico.domains.v1.RecordSetEdit\"P\n\x19ListZoneTemplatesResponse\x12\x33\n\ttemplates\x18\x01 \x03(\x0b\x32 .portico.domains.v1.ZoneTemplate*\x89\x01\n\x0eZoneChangeKind\x12 \n\x1cZONE_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15ZONE_CHANGE_KIND_EDIT\x10\x01\x12\x1b\n\x17ZONE_CHANGE_KIND_IMPORT\x10\x02\x12\x1d\n\x19ZONE_CHANGE_KIND_ROLLBACK\x10\x03\x32\xe7\x04\n\x0cZonesService\x12[\n\nChangeZone\x12%.portico.domains.v1.ChangeZoneRequest\x1a&.portico.domains.v1.ChangeZoneResponse\x12[\n\nImportZone\x12%.portico.domains.v1.ImportZoneRequest\x1a&.portico.domains.v1.ChangeZoneResponse\x12_\n\x0cRollbackZone\x12\'.portico.domains.v1.RollbackZoneRequest\x1a&.portico.domains.v1.ChangeZoneResponse\x12j\n\x0fListZoneChanges\x12*.portico.domains.v1.ListZoneChangesRequest\x1a+.portico.domains.v1.ListZoneChangesResponse\x12^\n\x0b\x45xportZones\x12&.portico.domains.v1.ExportZonesRequest\x1a\'.portico.domains.v1.ExportZonesResponse\x12p\n\x11ListZoneTemplates\x12,.portico.domains.v1.ListZoneTemplatesRequest\x1a-.portico.domains.v1.ListZoneTemplatesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eportico/domains/v1/zones.proto\x12\x12portico.domains.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eportico/common/v1/common.proto\x1a\x1dportico/common/v1/rules.proto\x1a portico/domains/v1/domains.proto\"\xa4\x01\n\rRecordSetEdit\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xac\x02\x12\x16\n\x04type\x18\x02 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01\x18\x14\x12\x0e\n\x06\x64\x65lete\x18\x03 \x01(\x08\x12\x10\n\x03ttl\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07records\x18\x05 \x03(\t\x12\x1d\n\x07\x63omment\x18\x06 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03H\x01\x88\x01\x01\x42\x06\n\x04_ttlB\n\n\x08_comment\"\xb3\x01\n\x11\x43hangeZoneRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01(\x01\x12\x1a\n\nif_version\x18\x02 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12=\n\x07\x63hanges\x18\x03 \x03(\x0b\x32!.portico.domains.v1.RecordSetEditB\t\xaa\xd4\x18\x05\x08\x01\x18\xe8\x07\x12\x15\n\x04note\x18\x04 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\"?\n\x0eRecordSetState\x12\x0b\n\x03ttl\x18\x01 \x01(\x05\x12\x0f\n\x07records\x18\x02 \x03(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\"\x92\x01\n\rRecordSetDiff\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x32\n\x06\x62\x65\x66ore\x18\x03 \x01(\x0b\x32\".portico.domains.v1.RecordSetState\x12\x31\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\".portico.domains.v1.RecordSetState\"\xdf\x01\n\x12\x43hangeZoneResponse\x12&\n\x04zone\x18\x01 \x01(\x0b\x32\x18.portico.domains.v1.Zone\x12/\n\x04\x64iff\x18\x02 \x03(\x0b\x32!.portico.domains.v1.RecordSetDiff\x12\x11\n\tdiff_size\x18\x03 \x01(\x05\x12/\n\toperation\x18\x04 \x01(\x0b\x32\x1c.portico.common.v1.Operation\x12,\n\x08refusals\x18\x05 \x03(\x0b\x32\x1a.portico.common.v1.Refusal\"\xc2\x01\n\x11ImportZoneRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01(\x01\x12\x1a\n\nif_version\x18\x02 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12\x1d\n\tzone_file\x18\x03 \x01(\tB\n\xaa\xd4\x18\x06\x08\x01\x18\xe0\xc6[\x12\x13\n\x0bkeep_others\x18\x04 \x01(\x08\x12\x18\n\x10take_nameservers\x18\x05 \x01(\x08\x12\x15\n\x04note\x18\x06 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03\x12\x0f\n\x07\x64ry_run\x18\x07 \x01(\x08\"\x92\x01\n\x13RollbackZoneRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xaa\xd4\x18\x04\x08\x01(\x01\x12\x1a\n\nif_version\x18\x02 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12\x1a\n\nto_version\x18\x03 \x01(\x03\x42\x06\xaa\xd4\x18\x02\x30\x01\x12\x15\n\x04note\x18\x04 \x01(\tB\x07\xaa\xd4\x18\x03\x18\xf4\x03\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\"\x8a\x02\n\nZoneChange\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".portico.domains.v1.ZoneChangeKind\x12+\n\x06\x61uthor\x18\x04 \x01(\x0b\x32\x1b.portico.common.v1.ActorRef\x12\x0c\n\x04note\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x04\x64iff\x18\x07 \x03(\x0b\x32!.portico.domains.v1.RecordSetDiff\x12\x11\n\tdiff_size\x18\x08 \x01(\x05\"d\n\x16ListZoneChangesRequest\x12\x1c\n\x08zone_ids\x18\x01 \x03(\tB\n\xaa\xd4\x18\x06\x08\x01\x18\x64(\x01\x12,\n\x04page\x18\x02 \x01(\x0b\x32\x1e.portico.common.v1.PageRequest\"}\n\x0eZoneChangePage\x12\x0f\n\x07zone_id\x18\x01 \x01(\t\x12/\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1e.portico.domains.v1.ZoneChange\x12)\n\x04page\x18\x03 \x01(\x0b\x32\x1b.portico.common.v1.PageInfo\"L\n\x17ListZoneChangesResponse\x12\x31\n\x05pages\x18\x01 \x03(\x0b\x32\".portico.domains.v1.ZoneChangePage\"2\n\x12\x45xportZonesRequest\x12\x1c\n\x08zone_ids\x18\x01 \x03(\tB\n\xaa\xd4\x18\x06\x08\x01\x18\n(\x01\")\n\x08ZoneFile\x12\x0f\n\x07zone_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"B\n\x13\x45xportZonesResponse\x12+\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1c.portico.domains.v1.ZoneFile\"\x1a\n\x18ListZoneTemplatesRequest\"t\n\x0cZoneTemplate\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x10\n\x08title_hu\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x32\n\x07\x63hanges\x18\x04 \x03(\x0b\x32!.portico.domains.v1.RecordSetEdit\"P\n\x19ListZoneTemplatesResponse\x12\x33\n\ttemplates\x18\x01 \x03(\x0b\x32 .portico.domains.v1.ZoneTemplate*\x89\x01\n\x0eZoneChangeKind\x12 \n\x1cZONE_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15ZONE_CHANGE_KIND_EDIT\x10\x01\x12\x1b\n\x17ZONE_CHANGE_KIND_IMPORT\x10\x02\x12\x1d\n\x19ZONE_CHANGE_KIND_ROLLBACK\x10\x03\x32\xe7\x04\n\x0cZonesService\x12[\n\nChangeZone\x12%.portico.domains.v1.ChangeZoneRequest\x1a&.portico.domains.v1.ChangeZoneResponse\x12[\n\nImportZone\x12%.portico.domains.v1.ImportZoneRequest\x1a&.portico.domains.v1.ChangeZoneResponse\x12_\n\x0cRollbackZone\x12\'.portico.domains.v1.RollbackZoneRequest\x1a&.portico.domains.v1.ChangeZoneResponse\x12j\n\x0fListZoneChanges\x12*.portico.domains.v1.ListZoneChangesRequest\x1a+.portico.domains.v1.ListZoneChangesResponse\x12^\n\x0b\x45xportZones\x12&.portico.domains.v1.ExportZonesRequest\x1a\'.portico.domains.v1.ExportZonesResponse\x12p\n\x11ListZoneTemplates\x12,.portico.domains.v1.ListZoneTemplatesRequest\x1a-.portico.domains.v1.ListZoneTemplatesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,8 +39,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDSETEDIT'].fields_by_name['name']._serialized_options = b'\252\324\030\003\030\254\002'
   _globals['_RECORDSETEDIT'].fields_by_name['type']._loaded_options = None
   _globals['_RECORDSETEDIT'].fields_by_name['type']._serialized_options = b'\252\324\030\004\010\001\030\024'
-  _globals['_RECORDSETEDIT'].fields_by_name['records']._loaded_options = None
-  _globals['_RECORDSETEDIT'].fields_by_name['records']._serialized_options = b'\252\324\030\003\030\350\007'
   _globals['_RECORDSETEDIT'].fields_by_name['comment']._loaded_options = None
   _globals['_RECORDSETEDIT'].fields_by_name['comment']._serialized_options = b'\252\324\030\003\030\364\003'
   _globals['_CHANGEZONEREQUEST'].fields_by_name['domain_id']._loaded_options = None
@@ -71,42 +69,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTZONECHANGESREQUEST'].fields_by_name['zone_ids']._serialized_options = b'\252\324\030\006\010\001\030d(\001'
   _globals['_EXPORTZONESREQUEST'].fields_by_name['zone_ids']._loaded_options = None
   _globals['_EXPORTZONESREQUEST'].fields_by_name['zone_ids']._serialized_options = b'\252\324\030\006\010\001\030\n(\001'
-  _globals['_ZONECHANGEKIND']._serialized_start=2296
-  _globals['_ZONECHANGEKIND']._serialized_end=2433
+  _globals['_ZONECHANGEKIND']._serialized_start=2287
+  _globals['_ZONECHANGEKIND']._serialized_end=2424
   _globals['_RECORDSETEDIT']._serialized_start=185
-  _globals['_RECORDSETEDIT']._serialized_end=358
-  _globals['_CHANGEZONEREQUEST']._serialized_start=361
-  _globals['_CHANGEZONEREQUEST']._serialized_end=540
-  _globals['_RECORDSETSTATE']._serialized_start=542
-  _globals['_RECORDSETSTATE']._serialized_end=605
-  _globals['_RECORDSETDIFF']._serialized_start=608
-  _globals['_RECORDSETDIFF']._serialized_end=754
-  _globals['_CHANGEZONERESPONSE']._serialized_start=757
-  _globals['_CHANGEZONERESPONSE']._serialized_end=980
-  _globals['_IMPORTZONEREQUEST']._serialized_start=983
-  _globals['_IMPORTZONEREQUEST']._serialized_end=1177
-  _globals['_ROLLBACKZONEREQUEST']._serialized_start=1180
-  _globals['_ROLLBACKZONEREQUEST']._serialized_end=1326
-  _globals['_ZONECHANGE']._serialized_start=1329
-  _globals['_ZONECHANGE']._serialized_end=1595
-  _globals['_LISTZONECHANGESREQUEST']._serialized_start=1597
-  _globals['_LISTZONECHANGESREQUEST']._serialized_end=1697
-  _globals['_ZONECHANGEPAGE']._serialized_start=1699
-  _globals['_ZONECHANGEPAGE']._serialized_end=1824
-  _globals['_LISTZONECHANGESRESPONSE']._serialized_start=1826
-  _globals['_LISTZONECHANGESRESPONSE']._serialized_end=1902
-  _globals['_EXPORTZONESREQUEST']._serialized_start=1904
-  _globals['_EXPORTZONESREQUEST']._serialized_end=1954
-  _globals['_ZONEFILE']._serialized_start=1956
-  _globals['_ZONEFILE']._serialized_end=1997
-  _globals['_EXPORTZONESRESPONSE']._serialized_start=1999
-  _globals['_EXPORTZONESRESPONSE']._serialized_end=2065
-  _globals['_LISTZONETEMPLATESREQUEST']._serialized_start=2067
-  _globals['_LISTZONETEMPLATESREQUEST']._serialized_end=2093
-  _globals['_ZONETEMPLATE']._serialized_start=2095
-  _globals['_ZONETEMPLATE']._serialized_end=2211
-  _globals['_LISTZONETEMPLATESRESPONSE']._serialized_start=2213
-  _globals['_LISTZONETEMPLATESRESPONSE']._serialized_end=2293
-  _globals['_ZONESSERVICE']._serialized_start=2436
-  _globals['_ZONESSERVICE']._serialized_end=3051
+  _globals['_RECORDSETEDIT']._serialized_end=349
+  _globals['_CHANGEZONEREQUEST']._serialized_start=352
+  _globals['_CHANGEZONEREQUEST']._serialized_end=531
+  _globals['_RECORDSETSTATE']._serialized_start=533
+  _globals['_RECORDSETSTATE']._serialized_end=596
+  _globals['_RECORDSETDIFF']._serialized_start=599
+  _globals['_RECORDSETDIFF']._serialized_end=745
+  _globals['_CHANGEZONERESPONSE']._serialized_start=748
+  _globals['_CHANGEZONERESPONSE']._serialized_end=971
+  _globals['_IMPORTZONEREQUEST']._serialized_start=974
+  _globals['_IMPORTZONEREQUEST']._serialized_end=1168
+  _globals['_ROLLBACKZONEREQUEST']._serialized_start=1171
+  _globals['_ROLLBACKZONEREQUEST']._serialized_end=1317
+  _globals['_ZONECHANGE']._serialized_start=1320
+  _globals['_ZONECHANGE']._serialized_end=1586
+  _globals['_LISTZONECHANGESREQUEST']._serialized_start=1588
+  _globals['_LISTZONECHANGESREQUEST']._serialized_end=1688
+  _globals['_ZONECHANGEPAGE']._serialized_start=1690
+  _globals['_ZONECHANGEPAGE']._serialized_end=1815
+  _globals['_LISTZONECHANGESRESPONSE']._serialized_start=1817
+  _globals['_LISTZONECHANGESRESPONSE']._serialized_end=1893
+  _globals['_EXPORTZONESREQUEST']._serialized_start=1895
+  _globals['_EXPORTZONESREQUEST']._serialized_end=1945
+  _globals['_ZONEFILE']._serialized_start=1947
+  _globals['_ZONEFILE']._serialized_end=1988
+  _globals['_EXPORTZONESRESPONSE']._serialized_start=1990
+  _globals['_EXPORTZONESRESPONSE']._serialized_end=2056
+  _globals['_LISTZONETEMPLATESREQUEST']._serialized_start=2058
+  _globals['_LISTZONETEMPLATESREQUEST']._serialized_end=2084
+  _globals['_ZONETEMPLATE']._serialized_start=2086
+  _globals['_ZONETEMPLATE']._serialized_end=2202
+  _globals['_LISTZONETEMPLATESRESPONSE']._serialized_start=2204
+  _globals['_LISTZONETEMPLATESRESPONSE']._serialized_end=2284
+  _globals['_ZONESSERVICE']._serialized_start=2427
+  _globals['_ZONESSERVICE']._serialized_end=3042
 # @@protoc_insertion_point(module_scope)

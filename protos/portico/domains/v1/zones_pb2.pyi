@@ -61,7 +61,9 @@ class RecordSetEdit(_message.Message):
     comment: _builtins.str
     """Unset: as before."""
     @_builtins.property
-    def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Too many are told of like whatever else is wrong with the set."""
+
     def __init__(
         self,
         *,
