@@ -33,13 +33,15 @@ class Sandbox:
     control_port: int
     ca_file: Path
 
-    def client(self, timeout: float = 20.0, *, tlds: Sequence[str] = TLDS, name: str = "sandbox") -> Registry:
-        """Ours, as the services use it."""
+    def client(
+        self, timeout: float = 20.0, *, tlds: Sequence[str] = TLDS, name: str = "sandbox", registrar: str = "portico"
+    ) -> Registry:
+        """Ours, as the services use it; or another registrar's."""
         return Registry(
             "127.0.0.1",
             self.port,
-            registrar="portico",
-            password=PASSWORDS["portico"],
+            registrar=registrar,
+            password=PASSWORDS[registrar],
             ca_file=self.ca_file,
             timeout=timeout,
             name=name,

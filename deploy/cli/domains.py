@@ -1,5 +1,6 @@
-"""portico domain: a name's whole history, the registry asked anew, a registration that hangs."""
+"""portico domain: a name's whole history, the registry asked anew, what was ordered and hangs."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -14,6 +15,18 @@ from portico.domains.v1.operator_pb2_grpc import DomainsOperatorServiceStub
 app = typer.Typer(help="Domains, of whichever account.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The domain, in Unicode or A-labels.", metavar="NAME")]
+
+
+class Action(StrEnum):
+    """What was ordered."""
+
+    REGISTER = "register"
+    TRANSFER = "transfer"
+    RENEW = "renew"
+    RESTORE = "restore"
+
+
+Ordered = Annotated[Action | None, typer.Option(help="Needed where several things are under way for the name.")]
 
 
 @app.command()
@@ -43,15 +56,15 @@ def sync(context: typer.Context, name: Name, as_json: Json = False) -> None:
 
 
 @app.command()
-def retry(context: typer.Context, name: Name, as_json: Json = False) -> None:
-    """Try a paid registration that hangs again, at once."""
+def retry(context: typer.Context, name: Name, action: Ordered = None, as_json: Json = False) -> None:
+    """Try what was ordered and paid of a name, and hangs, again at once."""
     operator = connect(context, as_json)
     stub = operator.stub(DomainsOperatorServiceStub, "domains")
-    answer = operator.call(stub.RetryOrderItem, pb.RetryOrderItemRequest(name=name))
+    answer = operator.call(stub.RetryOrderItem, pb.RetryOrderItemRequest(name=name, action=_action(action)))
     if as_json:
         output.as_json(answer)
     else:
-        typer.echo(f"{name} is tried again.")
+        typer.echo(f"{name}: {_said(answer.action)} is tried again.")
 
 
 @app.command()
@@ -59,18 +72,34 @@ def fail(
     context: typer.Context,
     name: Name,
     reason: Annotated[str, typer.Option(help="For the event log.")],
+    action: Ordered = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """End a paid registration that hangs; its price is credited. Refused while the registry has the name for us."""
+    """End what was ordered and paid of a name, and hangs; its price is credited. Refused once the registry has done it.
+
+    A transfer that the other registrar has not decided is cancelled at the registry first.
+    """
     operator = connect(context, as_json)
-    confirm(f"Give the registration of {name} up at {operator.where} and credit it?", yes)
+    confirm(f"Give up what was ordered of {name} at {operator.where} and credit it?", yes)
     stub = operator.stub(DomainsOperatorServiceStub, "domains")
-    answer = operator.call(stub.FailOrderItem, pb.FailOrderItemRequest(name=name, reason=reason))
+    answer = operator.call(
+        stub.FailOrderItem, pb.FailOrderItemRequest(name=name, reason=reason, action=_action(action))
+    )
     if as_json:
         output.as_json(answer)
     else:
-        typer.echo(f"{name} is given up and will be credited.")
+        way = "is being cancelled at the registry, then credited" if answer.cancelling else "is given up, and credited"
+        typer.echo(f"{name}: {_said(answer.action)} {way}.")
+
+
+def _action(action: Action | None) -> domains_pb2.OrderAction.ValueType:
+    return domains_pb2.OrderAction.Value(f"ORDER_ACTION_{action.name}" if action else "ORDER_ACTION_UNSPECIFIED")
+
+
+def _said(action: domains_pb2.OrderAction.ValueType) -> str:
+    """As the option takes it."""
+    return domains_pb2.OrderAction.Name(action).removeprefix("ORDER_ACTION_").lower()
 
 
 def _history(one: pb.DomainHistory) -> None:

@@ -127,7 +127,7 @@ class TransferCheck:
 
 def _blocked(pb: orders_pb2.TransferCheck, blocker: orders_pb2.TransferBlocker) -> dict[str, str]:
     values = {"name": pb.name, **pb.metadata}
-    if blocker.HasField("until"):
+    if blocker.HasField("until") and blocker.reason != pb.reason:
         values["until"] = f"{blocker.until.ToDatetime():%Y-%m-%d}"
     return values
 
@@ -301,7 +301,8 @@ async def retry_transfer(acting: Acting, input_: RetryTransferInput) -> Transfer
 
 
 async def cancel_transfer(acting: Acting, input_: CancelTransferInput) -> TransferPayload:
-    """Gives up a transfer that waits for an auth code; its price is credited."""
+    """Takes a transfer back that waits for an auth code, or for the other registrar; its price is credited once it is. The
+    operation's step registry_cancel says when that came too late."""
     id_ = read_id(input_.domain_id, "input.domainId", "Domain").key
     acting.require(Permission.DOMAINS_ORDER, "Mutation.cancelTransfer", id_)
     request = orders_pb2.CancelTransferRequest(domain_id=id_)

@@ -92,6 +92,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "A nyilvántartó szerint a birtokos ellenőrzésének állapota: {registrant} ({subject})",
         "The verification of the holder at the registry is now {registrant} ({subject})",
     ),
+    "domain.item_retried": (
+        "{actor} újra megkísérelte, amit a domainre megrendeltek: {subject}",
+        "{actor} had what was ordered of {subject} tried again",
+    ),
     "domain.lock_changed": (
         "{actor} módosította a regisztrátori zárat: {subject}",
         "{actor} changed the registrar lock of {subject}",
@@ -165,6 +169,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "domain.restored": (
         "A törölt domain visszaállt: {subject}",
         "The deleted domain {subject} is back",
+    ),
+    "domain.transfer_cancel_refused": (
+        "A domain áthozatalát már nem lehetett visszavonni: {subject}",
+        "The transfer of {subject} could not be cancelled any more",
+    ),
+    "domain.transfer_cancel_requested": (
+        "{actor} kérte a domain áthozatalának visszavonását: {subject}",
+        "{actor} asked for the transfer of {subject} to be cancelled",
     ),
     "domain.transfer_code_refused": (
         "A nyilvántartó nem fogadta el az átviteli kódot: {subject}",

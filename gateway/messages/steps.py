@@ -6,6 +6,8 @@ HU: dict[str, str] = {
     "registry away": "a nyilvántartó nem érhető el",
     "nameservers away": "a névszerverek nem érhetők el",
     "waits for the right auth code": "a helyes átregisztrációs kódra vár",
+    "decided before the cancel reached the registry": "már döntöttek róla, mire a visszavonás a nyilvántartóhoz ért",
+    "the registry did not cancel it, it goes on": "a nyilvántartó nem vonta vissza, így folytatódik",
 }
 _UNTIL = "until "
 """A moment follows, RFC 3339."""

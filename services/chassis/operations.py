@@ -54,6 +54,16 @@ class Operations:
         by_subject = {row["subject_id"]: row for row in rows}
         return [by_subject[subject] for subject in subject_ids]
 
+    async def add_step(self, tx: Tx, operation_id: UUID, name: str) -> None:
+        """One more step, at the end, that waits its turn; an earlier one of the name gives way. An ended operation is left as
+        it is."""
+        row = await tx.fetchrow("SELECT state, steps FROM operations WHERE id = $1 FOR UPDATE", operation_id)
+        if row is None or row["state"] in _ENDED:
+            return
+        steps = [step for step in row["steps"] if step["name"] != name]
+        steps.append({"name": name, "state": QUEUED, "at": None, "detail": ""})
+        await self._save(tx, operation_id, row["state"], steps)
+
     async def step(self, tx: Tx, operation_id: UUID, name: str, state: str, *, detail: str = "") -> None:
         """Moves one step; the operation follows it (running, waiting). An ended operation is left as it is."""
         row = await tx.fetchrow("SELECT state, steps FROM operations WHERE id = $1 FOR UPDATE", operation_id)

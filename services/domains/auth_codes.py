@@ -4,6 +4,7 @@ Where the registrar shows it, the present one is shown, or a fresh one is set wh
 nobody (RFC 9154). Where the registry mails it to the holder, setting a fresh one is what makes it send the mail.
 """
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,8 +13,9 @@ from portico.domains.v1 import events_pb2
 from services.chassis import audit, outbox, times
 from services.chassis.actor import Actor, Scope
 from services.chassis.db import Row, Tx
-from services.domains import changes, intents, store
-from services.domains.app import App
+from services.chassis.sealing import Sealer
+from services.domains import changes, intents, store, transforms
+from services.domains.app import App, operations
 from services.domains.changes import DomainLocked
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
 from services.domains.orders import RegistryUnavailable
@@ -48,7 +50,9 @@ async def request(app: App, actor: Actor, scope: Scope, domain_id: UUID, now: da
             if newest is not None and newest["command"] == COMMAND:
                 return Requested(delivery, operation_id=newest["operation_id"])  # that mail will be as good
             # Nobody on our side ever sees it.
-            return Requested(delivery, operation_id=await _set(tx, domain, intents.new_auth_info(), actor, now))
+            return Requested(
+                delivery, operation_id=await _set(tx, app.sealer, domain, intents.new_auth_info(), actor, now)
+            )
     try:
         info = await app.registries.of(domain["name"]).info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
@@ -58,14 +62,39 @@ async def request(app: App, actor: Actor, scope: Scope, domain_id: UUID, now: da
     code = intents.new_auth_info()
     async with app.db.transaction() as tx:
         domain = await changes.lock(tx, actor, scope, domain_id)
-        return Requested(delivery, code, await _set(tx, domain, code, actor, now))
+        return Requested(delivery, code, await _set(tx, app.sealer, domain, code, actor, now))
 
 
-async def _set(tx: Tx, domain: Row, code: str, actor: Actor, now: datetime) -> UUID:
+async def _set(tx: Tx, sealer: Sealer, domain: Row, code: str, actor: Actor, now: datetime) -> UUID:
+    """The operation that sets the code, which is kept sealed until the registry has it."""
     changes.updatable(domain)
-    return await changes.ask(
-        tx, domain, COMMAND, {"code": code}, kind=OPERATION, steps=["registry_update"], actor=actor, now=now
+    [operation] = await operations.start(
+        tx,
+        OPERATION,
+        domain["account_id"],
+        subject_type="Domain",
+        subject_ids=[domain["id"]],
+        steps=["registry_update"],
+        now=now,
     )
+    operation_id: UUID = operation["id"]
+    sealed = base64.b64encode(sealer.seal(code.encode(), _purpose(operation_id))).decode()
+    await transforms.start(tx, domain, COMMAND, {"sealed_code": sealed}, operation_id=operation_id, actor=actor)
+    return operation_id
+
+
+def _purpose(operation_id: UUID | None) -> str:
+    """An intent's operation is its alone."""
+    return f"auth_code:{operation_id}"
+
+
+def _code(task: Task) -> str:
+    if "sealed_code" not in task.parameters:
+        # Queued before codes were sealed.
+        plain: str = task.parameters["code"]
+        return plain
+    sealed = base64.b64decode(task.parameters["sealed_code"])
+    return task.app.sealer.open(sealed, _purpose(task.operation_id)).decode()
 
 
 async def _tell(tx: Tx, actor: Actor, domain: Row, delivery: str, now: datetime) -> None:
@@ -85,19 +114,23 @@ async def _tell(tx: Tx, actor: Actor, domain: Row, delivery: str, now: datetime)
 
 
 async def _send(task: Task) -> bool:
-    done = await task.registry.update(task.domain["name"], auth_info=task.parameters["code"], cl_trid=task.cl_trid)
+    done = await task.registry.update(task.domain["name"], auth_info=_code(task), cl_trid=task.cl_trid)
     return done.pending
 
 
 async def _look(task: Task) -> Seen:
     """A registry tells whether a code is the right one to whoever gives it along."""
+    code = _code(task)
     try:
-        info = await task.registry.info(task.domain["name"], task.parameters["code"])
+        info = await task.registry.info(task.domain["name"], code)
     except EppServerFailure:
         raise
     except EppRefused as error:
         if error.code == _WRONG_CODE:
-            return Seen(State.NOT_DONE)
+            # While the registry has not decided it, the one before is the right one.
+            info = await task.registry.info(task.domain["name"])
+            pending = info is not None and "pendingUpdate" in info.statuses
+            return Seen(State.PENDING if pending else State.NOT_DONE)
         if error.code == _NOT_AUTHORIZED:
             return Seen(State.LOST)
         raise
@@ -105,7 +138,7 @@ async def _look(task: Task) -> Seen:
         return Seen(State.LOST)
     if "pendingUpdate" in info.statuses:
         return Seen(State.PENDING, info)
-    right = info.auth_info in {None, task.parameters["code"]}
+    right = info.auth_info in {None, code}
     return Seen(State.DONE if right else State.NOT_DONE, info)
 
 
@@ -117,5 +150,5 @@ async def _refuse(tx: Tx, task: Task, reason: str) -> None:
     await changes.log_refusal(tx, task, "domain.auth_code_refused", reason)
 
 
-# The code is kept for as long as the registry may still have to be told it.
-COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, forget=("code",))}
+# The code is kept, sealed, for as long as the registry may still have to be told it.
+COMMANDS = {COMMAND: Command("registry_update", _send, _look, _succeed, _refuse, forget=("sealed_code", "code"))}

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.chassis import audit
-from services.chassis.actor import system
+from services.chassis.actor import Actor, system
 from services.chassis.db import Row, Tx
 from services.chassis.operations import FAILED
 from services.domains import order_items, registration, renewals, restores, store, transfers
@@ -46,23 +46,28 @@ async def start_paid(tx: Tx, account_id: UUID, order_id: UUID, item_ids: Sequenc
 async def reject(tx: Tx, account_id: UUID, order_id: UUID, reason: str, now: datetime) -> None:
     """An order that nobody will pay any more ends: its names are free to be ordered again."""
     for item in await order_items.unpaid(tx, account_id, order_id):
-        if item["action"] in {order_items.REGISTER, order_items.TRANSFER}:
-            await store.mark_failed(tx, item["domain_id"], reason, now)
-        await operations.finish(
-            tx, item["operation_id"], FAILED, reason=reason, metadata={"name": item["unicode_name"]}
-        )
-        ended = {
-            order_items.REGISTER: "domain.registration_failed",
-            order_items.TRANSFER: "domain.transfer_failed",
-            order_items.RENEW: "domain.renewal_failed",
-            order_items.RESTORE: "domain.restore_failed",
-        }[item["action"]]
-        await audit.record(
-            tx,
-            system("domains", account_id),
-            ended,
-            subject=("Domain", item["domain_id"], item["unicode_name"]),
-            before={"state": "ORDERED"},
-            after={"state": "FAILED", "reason": reason},
-        )
-        await order_items.failed(tx, item, reason, "not paid", now)
+        await fail(tx, item, system("domains", account_id), reason, "not paid", now)
+
+
+async def fail(
+    tx: Tx, item: Row, actor: Actor, reason: str, detail: str, now: datetime, *, why: Mapping[str, str] | None = None
+) -> None:
+    """An item, locked, ends without what was ordered, and what was paid for it goes back; `why` is for the event log."""
+    if item["action"] in {order_items.REGISTER, order_items.TRANSFER}:
+        await store.mark_failed(tx, item["domain_id"], reason, now)
+    await operations.finish(tx, item["operation_id"], FAILED, reason=reason, metadata={"name": item["unicode_name"]})
+    ended = {
+        order_items.REGISTER: "domain.registration_failed",
+        order_items.TRANSFER: "domain.transfer_failed",
+        order_items.RENEW: "domain.renewal_failed",
+        order_items.RESTORE: "domain.restore_failed",
+    }[item["action"]]
+    await audit.record(
+        tx,
+        actor,
+        ended,
+        subject=("Domain", item["domain_id"], item["unicode_name"]),
+        before={"state": item["state"]},
+        after={"state": "FAILED", "reason": reason, **(why or {})},
+    )
+    await order_items.failed(tx, item, reason, detail, now)

@@ -1,7 +1,8 @@
 """What we are about to say to a registry, committed before it is said. The intent's id is the command's clTRID.
 
 An intent that was said and has no outcome means: perhaps carried out. It is settled by asking the registry, never by
-guessing. Of a domain's intents one at a time is said; the others wait in the order in which they were asked for.
+guessing. Of a domain's intents one at a time is said; the others wait in the order in which they were asked for. The one
+exception takes a pending transfer back, while that is out.
 """
 
 import secrets
@@ -23,13 +24,17 @@ LEFT_PENDING = (PENDING, UNCONFIRMED)
 #: The detail of an open intent that the registry has carried out (1000), while we have not seen the effect yet.
 ANSWERED = "answered"
 
-_INTENT = "id, domain_id, command, parameters, operation_id, actor, auth_info, detail, outcome, said_at, created_at"
+_INTENT = (
+    "id, domain_id, command, parameters, operation_id, actor, auth_info, detail, outcome, said_at, created_at, cancels"
+)
+#: Of a domain's intents, those that wait for each other; a command that takes one back waits for none.
+_UNSETTLED = "outcome = '' AND cancels IS NULL"
 
 
 async def open_of(q: Queryable, domain_id: UUID) -> Row | None:
     """The domain's intent that was said and has no outcome, if any."""
     return await q.fetchrow(
-        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' AND said_at IS NOT NULL",  # noqa: S608
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND {_UNSETTLED} AND said_at IS NOT NULL",  # noqa: S608
         domain_id,
     )
 
@@ -64,16 +69,18 @@ async def queue(
     parameters: Mapping[str, Any],
     operation_id: UUID | None,
     actor: Mapping[str, str],
+    cancels: UUID | None = None,
 ) -> UUID:
-    """An intent that waits for the domain's earlier ones."""
+    """An intent that waits for the domain's earlier ones, or that takes back one of them."""
     intent_id: UUID = await tx.fetchval(
-        """INSERT INTO registry_intents (domain_id, command, parameters, operation_id, actor, auth_info)
-           VALUES ($1, $2, $3, $4, $5, '') RETURNING id""",
+        """INSERT INTO registry_intents (domain_id, command, parameters, operation_id, actor, auth_info, cancels)
+           VALUES ($1, $2, $3, $4, $5, '', $6) RETURNING id""",
         domain_id,
         command,
         dict(parameters),
         operation_id,
         dict(actor),
+        cancels,
     )
     return intent_id
 
@@ -82,10 +89,15 @@ async def get(q: Queryable, intent_id: UUID) -> Row | None:
     return await q.fetchrow(f"SELECT {_INTENT} FROM registry_intents WHERE id = $1", intent_id)  # noqa: S608
 
 
+async def cancel_of(q: Queryable, intent_id: UUID) -> Row | None:
+    """The intent without an outcome that takes this one back, if any."""
+    return await q.fetchrow(f"SELECT {_INTENT} FROM registry_intents WHERE cancels = $1 AND outcome = ''", intent_id)  # noqa: S608
+
+
 async def newest_unsettled(q: Queryable, domain_id: UUID) -> Row | None:
     """The last of the domain's intents without an outcome: what it will have been brought to."""
     return await q.fetchrow(
-        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' ORDER BY id DESC LIMIT 1",  # noqa: S608
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND {_UNSETTLED} ORDER BY id DESC LIMIT 1",  # noqa: S608
         domain_id,
     )
 
@@ -93,7 +105,15 @@ async def newest_unsettled(q: Queryable, domain_id: UUID) -> Row | None:
 async def oldest_unsettled(q: Queryable, domain_id: UUID) -> Row | None:
     """The domain's next one to be said, or the one that was said."""
     return await q.fetchrow(
-        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND outcome = '' ORDER BY id LIMIT 1",  # noqa: S608
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND {_UNSETTLED} ORDER BY id LIMIT 1",  # noqa: S608
+        domain_id,
+    )
+
+
+async def unsettled(q: Queryable, domain_id: UUID) -> list[Row]:
+    """All of the domain's intents without an outcome, in the order in which they are said."""
+    return await q.fetch(
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 AND {_UNSETTLED} ORDER BY id",  # noqa: S608
         domain_id,
     )
 
@@ -137,6 +157,19 @@ async def unsay(tx: Tx, intent_id: UUID, detail: str) -> None:
 async def note(tx: Tx, intent_id: UUID, detail: str) -> None:
     """Keeps what the registry answered: one of LEFT_PENDING, or ANSWERED."""
     await tx.execute("UPDATE registry_intents SET detail = $2 WHERE id = $1 AND outcome = ''", intent_id, detail)
+
+
+async def settle_cancel(tx: Tx, intent_id: UUID, detail: str) -> bool:
+    """Ends the intent that would take this one back, which has ended otherwise. False: there is none."""
+    settled = await tx.fetchval(
+        """UPDATE registry_intents SET outcome = CASE WHEN said_at IS NULL THEN $2 ELSE $3 END, detail = $4, settled_at = now()
+           WHERE cancels = $1 AND outcome = '' RETURNING true""",
+        intent_id,
+        NOT_CARRIED_OUT,
+        REFUSED,
+        detail,
+    )
+    return bool(settled)
 
 
 async def settle(tx: Tx, intent_id: UUID, outcome: str, detail: str = "", *, forget: Sequence[str] = ()) -> None:

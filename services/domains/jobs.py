@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
+from services.chassis import throttle
 from services.chassis.jobs import Handler, LeasedJob, Periodic
 from services.domains import (
     auth_codes,
@@ -16,6 +17,7 @@ from services.domains import (
     restores,
     store,
     sync,
+    transfer_ends,
     transfers,
     transforms,
     zones,
@@ -74,6 +76,10 @@ async def give_up_waiting_transfers(app: App) -> None:
     await transfers.give_up_waiting(app, datetime.now(UTC))
 
 
+async def purge(app: App) -> None:
+    await throttle.purge(app.db, datetime.now(UTC))
+
+
 async def report_stuck(app: App) -> None:
     """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
     was given up is tried again."""
@@ -98,6 +104,7 @@ COMMANDS: dict[str, transforms.Command] = {
     **auth_codes.COMMANDS,
     **dnssec.COMMANDS,
     **transfers.COMMANDS,
+    **transfer_ends.COMMANDS,
     **renewals.COMMANDS,
     **restores.COMMANDS,
 }
@@ -117,4 +124,5 @@ PERIODIC: dict[str, Periodic] = {
     "see the dates of domains": (60.0, see_dates),
     "order due renewals": (900.0, order_due_renewals),
     "give up waiting transfers": (3600.0, give_up_waiting_transfers),
+    "purge guesses": (3600.0, purge),
 }

@@ -74,6 +74,8 @@ class Facts:
     expires_at: datetime | None = None
     transferred_at: datetime | None = None
     registrant_changed_at: datetime | None = None
+    #: What is ordered or being carried out: RENEW, RESTORE.
+    ordered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,8 @@ def _renew(state: str, facts: Facts, rules: Rules, deadlines: Deadlines, now: da
     if found:
         return found
     found = [*_undecided(facts), *_prohibited(facts, "Renew")]
+    if facts.ordered & {"RENEW", "RESTORE"}:
+        found.append(Blocker("RENEWAL_ALREADY_ORDERED"))
     if deadlines.renewable_until is not None and deadlines.renewable_until <= now:
         found.append(Blocker("RENEWAL_TOO_LATE"))
     if facts.expires_at is not None:
@@ -287,7 +291,7 @@ def _restore(state: str, facts: Facts, _rules: Rules, deadlines: Deadlines, now:
     if "pendingRestore" in facts.statuses and state == REDEMPTION:
         return [Blocker("RESTORE_PENDING")]
     if state == REDEMPTION:
-        return []
+        return [Blocker("RESTORE_ALREADY_ORDERED")] if "RESTORE" in facts.ordered else []
     found = _not_in((ACTIVE, EXPIRED), state, deadlines)
     return found or [Blocker("DOMAIN_NOT_IN_REDEMPTION")]
 

@@ -138,6 +138,15 @@ async def paid_of(tx: Tx, domain_id: UUID, action: str) -> Row | None:
     )
 
 
+async def of_name(q: Queryable, name: str) -> list[Row]:
+    """For an operator: what is being carried out of a name, whoever's it is; of its latest holder who waits for anything."""
+    rows = await q.fetch(
+        f"{_ITEMS} WHERE d.name = $1 AND i.state = 'PAID' ORDER BY d.created_at DESC, d.id DESC, i.action",
+        name,
+    )
+    return [row for row in rows if row["domain_id"] == rows[0]["domain_id"]]
+
+
 async def open_actions(q: Queryable, domain_ids: Sequence[UUID]) -> dict[UUID, set[str]]:
     """What is ordered or being carried out, by domain."""
     rows = await q.fetch(

@@ -94,8 +94,10 @@ async def replace_locks(tx: Tx, tld: str, locks: Sequence[lifecycle.LockPeriod])
 async def facts(q: Queryable, domain_ids: Sequence[UUID]) -> dict[UUID, tuple[str, lifecycle.Facts]]:
     """(top-level domain, what is known) of each; for whom they may be told was decided before."""
     rows = await q.fetch(
-        """SELECT id, tld, state, state_since, statuses, registered_at, expires_at, transferred_at, registrant_changed_at
-           FROM domains WHERE id = ANY($1)""",
+        """SELECT id, tld, state, state_since, statuses, registered_at, expires_at, transferred_at, registrant_changed_at,
+                  ARRAY(SELECT i.action FROM order_items i
+                        WHERE i.domain_id = d.id AND i.state IN ('ORDERED', 'PAID')) AS ordered
+           FROM domains d WHERE id = ANY($1)""",
         list(domain_ids),
     )
     return {
@@ -109,6 +111,7 @@ async def facts(q: Queryable, domain_ids: Sequence[UUID]) -> dict[UUID, tuple[st
                 expires_at=row["expires_at"],
                 transferred_at=row["transferred_at"],
                 registrant_changed_at=row["registrant_changed_at"],
+                ordered=frozenset(row["ordered"]),
             ),
         )
         for row in rows

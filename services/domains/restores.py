@@ -14,13 +14,21 @@ from services.chassis.errors import DomainError
 from services.domains import object_intents, order_items, orders, store, transforms
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
-from services.domains.epp import DomainInfo, EppRefused, EppUnavailable, EppUnknown, Registry, RestoreReport
+from services.domains.epp import (
+    DomainInfo,
+    EppRefused,
+    EppServerFailure,
+    EppUnavailable,
+    EppUnknown,
+    Registry,
+    RestoreReport,
+)
 from services.domains.order_items import Wanted
 from services.domains.orders import Ordered, RegistryUnavailable
 from services.domains.transforms import Command, Refused, Seen, State, Task
 
 COMMAND = "restore"
-_REDEEMABLE, _RESTORING = "redemptionPeriod", "pendingRestore"
+_REDEEMABLE, RESTORING = "redemptionPeriod", "pendingRestore"
 _REPORT = (
     "The registrant asked for the name back.",
     (
@@ -93,12 +101,21 @@ async def _send(task: Task) -> bool:
     info = await registry.info(name)
     if info is None:
         raise Refused(transforms.REFUSED, "the registry does not know the name any more")
-    if _RESTORING not in info.rgp_statuses:
-        asked = await registry.restore_request(name, cl_trid=task.cl_trid)
-        if asked.pending:
-            return True
-        if asked.rgp_status != _RESTORING:
-            return False
+    if RESTORING not in info.rgp_statuses:
+        try:
+            asked = await registry.restore_request(name, cl_trid=task.cl_trid)
+        except EppServerFailure:
+            raise
+        except EppRefused:
+            # Perhaps an earlier one of ours was carried out after we had looked: then its report is what is missing.
+            info = await registry.info(name)
+            if info is None or RESTORING not in info.rgp_statuses:
+                raise
+        else:
+            if asked.pending:
+                return True
+            if asked.rgp_status != RESTORING:
+                return False
     report = RestoreReport(
         before=f"Registrant: {info.registrant}; name servers: {' '.join(info.nameservers)}",
         after=f"Registrant: {info.registrant}; name servers: {' '.join(info.nameservers)}",
@@ -127,11 +144,11 @@ async def _report(registry: Registry, name: str, report: RestoreReport, cl_trid:
 async def _taken(registry: Registry, name: str) -> bool | None:
     """False once the registry has believed a report; None while it waits for one."""
     info = await registry.info(name)
-    return None if info is None or _RESTORING in info.rgp_statuses else False
+    return None if info is None or RESTORING in info.rgp_statuses else False
 
 
 def _carried_out(_task: Task, info: DomainInfo) -> bool:
-    gone = {"pendingDelete", _REDEEMABLE, _RESTORING}
+    gone = {"pendingDelete", _REDEEMABLE, RESTORING}
     return not gone & {*info.statuses, *info.rgp_statuses}
 
 

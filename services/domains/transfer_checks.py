@@ -1,4 +1,5 @@
-"""What can be said of a transfer before anything is paid: each name by itself, and nothing is written."""
+"""What can be said of a transfer before anything is paid: each name by itself. All that is written is how many wrong codes
+were given."""
 
 import asyncio
 import re
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from services.chassis.db import Row
 from services.chassis.errors import DomainError, Invalid
-from services.domains import lifecycle, registry_store, store
+from services.domains import code_guesses, lifecycle, registry_store, store
 from services.domains.app import App
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown, Registry
 from services.domains.lifecycle import Facts, Rules
@@ -105,9 +106,16 @@ async def check(app: App, account_id: UUID, lines: Sequence[Line], now: datetime
     checks = [_read(app, line, tlds, seen) for line in lines]
     owned = await store.live_owners(app.db, [one.name.ascii for one in checks if one.name and not one.problem])
     checks = [_here(one, owned, account_id) for one in checks]
-    asked, silent = await _ask(app, [one for one in checks if one.problem is None])
+    names = [one.name.ascii for one in checks if one.name is not None and one.problem is None]
+    exhausted = await code_guesses.pay_names(app.db, account_id, names, now)
+    checks = [_throttled(one, exhausted.get(one.name.ascii) if one.name else None) for one in checks]
+    asked = Asked()
+    try:
+        await _ask(app, account_id, [one for one in checks if one.problem is None], asked, now)
+    finally:
+        await _settle_guesses(app, account_id, set(names) - set(exhausted), asked)
     rules = await registry_store.rules(app.db)
-    return [_told(app, one, asked, silent, rules, now) for one in checks]
+    return [_told(app, one, asked, rules, now) for one in checks]
 
 
 def refuse_silent(checks: Sequence[Check]) -> list[Check]:
@@ -148,10 +156,29 @@ def _here(one: Check, owned: Mapping[str, tuple[UUID, str]], account_id: UUID) -
     return replace(one, problem=in_house(one.name, *owned[one.name.ascii], account_id, foreign=DomainAlreadyHere))
 
 
-async def _ask(app: App, checks: Sequence[Check]) -> tuple[dict[str, DomainInfo | EppRefused | None], set[Registry]]:
-    """What the registries tell of each name to whoever knows its code, as far as there is time; who was silent."""
-    told: dict[str, DomainInfo | EppRefused | None] = {}
-    silent: set[Registry] = set()
+def _throttled(one: Check, until: datetime | None) -> Check:
+    if until is None or one.name is None or one.problem is not None:
+        return one
+    error = code_guesses.throttled(one.name.unicode, until)
+    return replace(one, problem=error, blockers=[Blocker(error, until)])
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the registries told of each name to whoever knows its code, as far as there was time; who was silent; and until
+    when no more codes of the account are taken, if it has used up its guesses. `open` names are being asked about."""
+
+    told: dict[str, DomainInfo | EppRefused | None] = field(default_factory=dict)
+    silent: set[Registry] = field(default_factory=set)
+    exhausted: datetime | None = None
+    open: set[str] = field(default_factory=set)
+
+    def wrong(self, name: str) -> bool:
+        answer = self.told.get(name)
+        return isinstance(answer, EppRefused) and answer.code == _WRONG_CODE
+
+
+async def _ask(app: App, account_id: UUID, checks: Sequence[Check], asked: Asked, now: datetime) -> None:
     by_registry: dict[Registry, list[Check]] = {}
     for one in checks:
         if one.name is not None:
@@ -159,15 +186,29 @@ async def _ask(app: App, checks: Sequence[Check]) -> tuple[dict[str, DomainInfo 
     ends = time.monotonic() + _SECONDS
 
     async def ask(registry: Registry, queue: Iterator[Check]) -> None:
-        for one in queue:
-            if registry in silent or time.monotonic() > ends or one.name is None:
-                return
-            try:
-                told[one.name.ascii] = await registry.info(one.name.ascii, one.line.code)
-            except (EppUnavailable, EppUnknown, EppServerFailure):
-                silent.add(registry)
-            except EppRefused as error:
-                told[one.name.ascii] = error
+        # A guess of the account's in hand; it goes with a wrong code, and serves for the next name after any other answer.
+        paid = False
+        try:
+            for one in queue:
+                if registry in asked.silent or time.monotonic() > ends or one.name is None:
+                    return
+                if not paid and (until := await code_guesses.pay_account(app.db, account_id, now)) is not None:
+                    asked.exhausted = until
+                    return
+                # Whoever hangs up before the answer comes has guessed all the same.
+                name, paid = one.name.ascii, False
+                asked.open.add(name)
+                try:
+                    asked.told[name] = await registry.info(name, one.line.code)
+                except (EppUnavailable, EppUnknown, EppServerFailure):
+                    asked.silent.add(registry)
+                except EppRefused as error:
+                    asked.told[name] = error
+                asked.open.discard(name)
+                paid = not asked.wrong(name)
+        finally:
+            if paid:
+                await code_guesses.give_back_account(app.db, account_id)
 
     try:
         async with asyncio.timeout(_SECONDS + 1), asyncio.TaskGroup() as group:
@@ -176,24 +217,32 @@ async def _ask(app: App, checks: Sequence[Check]) -> tuple[dict[str, DomainInfo 
                 for _ in range(min(_ABREAST, len(its))):
                     group.create_task(ask(registry, queue))
     except TimeoutError:
-        silent |= {registry for registry in by_registry if not any(registry.runs(name) for name in told)}
-    return told, silent
+        asked.silent |= {registry for registry in by_registry if not any(registry.runs(name) for name in asked.told)}
+        asked.open.clear()
+
+
+async def _settle_guesses(app: App, account_id: UUID, paid: Set[str], asked: Asked) -> None:
+    """A code that a registry has shown a domain for was right; a name that was not asked about was not guessed at."""
+    right = {name for name in paid if isinstance(asked.told.get(name), DomainInfo)}
+    other = {name for name in paid - right - asked.open if not asked.wrong(name)}
+    await code_guesses.settle_names(app.db, account_id, right, other)
 
 
 def _told(
     app: App,
     one: Check,
-    asked: Mapping[str, DomainInfo | EppRefused | None],
-    silent: Set[Registry],
+    asked: Asked,
     rules: Mapping[str, Rules],
     now: datetime,
 ) -> Check:
     if one.problem is not None or one.name is None:
         return one
     registry = app.registries.of(one.name.tld)
-    if one.name.ascii not in asked:
-        return replace(one, silent=registry in silent)
-    info, name = asked[one.name.ascii], one.name.unicode
+    if one.name.ascii not in asked.told and asked.exhausted is not None:
+        return _throttled(one, asked.exhausted)
+    if one.name.ascii not in asked.told:
+        return replace(one, silent=registry in asked.silent)
+    info, name = asked.told[one.name.ascii], one.name.unicode
     if info is None:
         return replace(one, problem=DomainNotRegistered("nobody has it", field="name", name=name), asked=True)
     if isinstance(info, EppRefused):

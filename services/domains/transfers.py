@@ -7,7 +7,7 @@ sealed while they are needed, and gone after that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,32 +17,22 @@ from portico.domains.v1 import events_pb2, orders_pb2
 from services.chassis import audit, idempotency, outbox, times
 from services.chassis.actor import Actor, Scope, system
 from services.chassis.db import Row, Tx
-from services.chassis.errors import DomainError, Invalid, PermissionDenied
-from services.chassis.operations import CANCELLED, FAILED, RUNNING
-from services.domains import contact_fetch, intents, order_items, store, transforms
+from services.chassis.errors import Invalid, PermissionDenied
+from services.chassis.operations import FAILED, RUNNING
+from services.domains import code_guesses, contact_fetch, intents, order_items, store, transfer_ends, transforms
 from services.domains.app import App, operations
 from services.domains.changes import DomainNotFound
-from services.domains.epp import DomainInfo, EppRefused, EppServerFailure
+from services.domains.epp import DomainInfo
 from services.domains.order_items import Wanted
 from services.domains.orders import DomainAlreadyOrdered
 from services.domains.transfer_checks import Check, check, refuse_silent, wrong_code
+from services.domains.transfer_ends import TransferNotWaiting
 from services.domains.transfer_lists import Line, decode, read
 from services.domains.transforms import Command, Refused, Seen, State, Task
 
 COMMAND = "transfer"
 AUTH_CODE_WRONG = "AUTH_CODE_WRONG"
-_NOT_AUTHORIZED = 2201
-#: How far our clock and a registry's may be apart.
-_CLOCKS_APART = timedelta(hours=1)
-_APPROVED = {"clientApproved", "serverApproved"}
-_ENDED = {"clientRejected": "TRANSFER_REJECTED", "clientCancelled": "TRANSFER_CANCELLED"}
 _WAITS = "waits for the right auth code"
-
-
-class TransferNotWaiting(DomainError):
-    """Nothing can be corrected or taken back now."""
-
-    reason = "TRANSFER_NOT_WAITING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +167,18 @@ async def _ask_registry(tx: Tx, item: Row, actor: Actor) -> None:
     await transforms.start(tx, domain, COMMAND, parameters, operation_id=item["operation_id"], actor=actor)
 
 
-async def retry(app: App, actor: Actor, scope: Scope, domain_id: UUID, code: str) -> tuple[Row, UUID]:
+async def retry(app: App, actor: Actor, scope: Scope, domain_id: UUID, code: str, now: datetime) -> tuple[Row, UUID]:
     """Another code for a transfer that waits for one; answers the domain and its operation.
 
-    DomainNotFound, TransferNotWaiting, AuthCodeInvalid.
+    DomainNotFound, TransferNotWaiting, AuthCodeInvalid, AuthCodeThrottled.
     """
     async with app.db.transaction() as tx:
         domain, item = await _waiting(tx, actor, scope, domain_id)
         code = code.strip()
         if (problem := wrong_code(code, await store.tld(tx, domain["tld"]))) is not None:
             raise problem
+        # Each of a name's codes is asked for only once the one before it is refused, and counted.
+        await code_guesses.refuse_exhausted(tx, actor.account_id, domain["name"], domain["unicode_name"], now)
         await tx.execute(
             "UPDATE order_items SET auth_code = $2, code_wanted = NULL WHERE id = $1",
             item["id"],
@@ -197,15 +189,6 @@ async def retry(app: App, actor: Actor, scope: Scope, domain_id: UUID, code: str
         subject = ("Domain", domain["id"], domain["unicode_name"])
         await audit.record(tx, actor, "domain.transfer_retried", subject=subject)
     return domain, item["operation_id"]
-
-
-async def cancel(app: App, actor: Actor, scope: Scope, domain_id: UUID, now: datetime) -> tuple[Row, UUID]:
-    """Gives up a transfer that waits for a code: its price goes back. DomainNotFound, TransferNotWaiting."""
-    async with app.db.transaction() as tx:
-        _, item = await _waiting(tx, actor, scope, domain_id)
-        await _give_up(tx, actor, item, "TRANSFER_CANCELLED", CANCELLED, now)
-        rows = await store.by_ids(tx, actor.account_id, scope.resources, [domain_id])
-    return rows[0], item["operation_id"]
 
 
 async def _waiting(tx: Tx, actor: Actor, scope: Scope, domain_id: UUID) -> tuple[Row, Row]:
@@ -231,29 +214,13 @@ async def give_up_waiting(app: App, now: datetime) -> None:
             await store.lock(tx, row["domain_id"])
             item = await order_items.paid_of(tx, row["domain_id"], order_items.TRANSFER)
             if item is not None and item["code_wanted"] is not None:
-                await _give_up(tx, system("domains", row["account_id"]), item, AUTH_CODE_WRONG, FAILED, now)
-
-
-async def _give_up(tx: Tx, actor: Actor, item: Row, reason: str, state: str, now: datetime) -> None:
-    told = {"name": item["unicode_name"]} if state == FAILED else {}
-    await operations.finish(tx, item["operation_id"], state, reason=reason if told else "", metadata=told)
-    await _fail(tx, actor, item, reason, now)
-
-
-async def _fail(tx: Tx, actor: Actor, item: Row, reason: str, now: datetime) -> None:
-    await store.mark_failed(tx, item["domain_id"], reason, now)
-    await audit.record(
-        tx,
-        actor,
-        "domain.transfer_failed",
-        subject=("Domain", item["domain_id"], item["unicode_name"]),
-        before={"state": "PENDING_TRANSFER"},
-        after={"state": "FAILED", "reason": reason},
-    )
-    await order_items.failed(tx, item, reason, "", now)
+                actor = system("domains", row["account_id"])
+                await transfer_ends.give_up(tx, actor, item, AUTH_CODE_WRONG, FAILED, now)
 
 
 async def _send(task: Task) -> bool:
+    if await transfer_ends.is_taken_back(task.app.db, task.intent["id"]):
+        raise Refused(transfer_ends.TAKEN_BACK, "taken back before it was asked for")
     item = await order_items.get(task.app.db, UUID(task.parameters["item_id"]))
     if item is None or item["auth_code"] is None:
         raise Refused(transforms.REFUSED, "there is no code any more")
@@ -267,29 +234,30 @@ async def _send(task: Task) -> bool:
 async def _look(task: Task) -> Seen:
     """A transfer is ours when we asked for it, and not long ago: what else is there of the name is not this command's."""
     registry, name = task.registry, task.domain["name"]
-    try:
-        transfer = await registry.query_transfer(name)
-    except EppServerFailure:
-        raise
-    except EppRefused as error:
-        if error.code != _NOT_AUTHORIZED:
-            raise
-        transfer = None
-    if transfer is None and task.intent["detail"] == intents.PENDING:
-        # It took our request, and keeps no record of transfers that have ended.
-        info = await registry.info(name)
-        return _held(info, registry.registrar) or Seen(State.NOT_DONE, info)
-    if transfer is None or transfer.requested_by != registry.registrar:
-        return Seen(State.NOT_DONE)
-    if transfer.requested_at is not None and transfer.requested_at < task.intent["created_at"] - _CLOCKS_APART:
-        return Seen(State.NOT_DONE)
-    if transfer.status in _APPROVED:
+    transfer = await transfer_ends.find(registry, name, task.intent["created_at"])
+    if transfer is None:
+        return await _look_at_name(task)
+    if transfer.status in transfer_ends.APPROVED:
         info = await registry.info(name)
         return _held(info, registry.registrar) or Seen(State.PENDING, info)
     if transfer.status == "pending":
         return Seen(State.PENDING)
-    reason = _ENDED.get(transfer.status, "TRANSFER_CANCELLED")
+    reason = "TRANSFER_REJECTED" if transfer.status == "clientRejected" else transfer_ends.TAKEN_BACK
     return Seen(State.REFUSED, reason=reason, detail=f"the registry says {transfer.status}")
+
+
+async def _look_at_name(task: Task) -> Seen:
+    """Some registries keep no record of transfers that have ended: the name says whether it has come, and when."""
+    info = await transfer_ends.info_of(task.registry, task.domain["name"])
+    taken = task.intent["detail"] in {intents.PENDING, intents.ANSWERED}
+    if taken and info is not None and "pendingTransfer" in info.statuses:
+        return Seen(State.PENDING)
+    held = _held(info, task.registry.registrar)
+    if held is None or held.info is None:
+        return Seen(State.NOT_DONE)
+    since = task.intent["created_at"] - transfer_ends.CLOCKS_APART
+    lately = held.info.transferred_at is not None and held.info.transferred_at >= since
+    return held if taken or lately else Seen(State.NOT_DONE)
 
 
 def _held(info: DomainInfo | None, registrar: str) -> Seen | None:
@@ -325,6 +293,8 @@ async def _succeed(tx: Tx, task: Task, info: DomainInfo | None) -> None:
         expires_at=times.to_pb(info.expires_at),
     )
     await outbox.add(tx, event, account_id=item["account_id"], aggregate=task.domain["id"])
+    await transfer_ends.came(tx, task.intent, item)
+    await code_guesses.settle_names(tx, item["account_id"], [item["name"]], [])
     await order_items.done(tx, item, task.now)
 
 
@@ -332,10 +302,13 @@ async def _refuse(tx: Tx, task: Task, reason: str) -> None:
     item = await order_items.paid_of(tx, task.domain["id"], order_items.TRANSFER)
     if item is None:
         return
+    if reason == AUTH_CODE_WRONG and await transfer_ends.is_taken_back(tx, task.intent["id"]):
+        reason = transfer_ends.TAKEN_BACK
     if reason != AUTH_CODE_WRONG:
-        await _fail(tx, task.actor, item, reason, task.now)
+        await transfer_ends.refused(tx, task, item, reason)
         return
     await tx.execute("UPDATE order_items SET auth_code = NULL, code_wanted = $2 WHERE id = $1", item["id"], task.now)
+    await code_guesses.count_wrong(tx, item["account_id"], item["name"], task.now)
     subject = ("Domain", task.domain["id"], task.domain["unicode_name"])
     await audit.record(tx, task.actor, "domain.transfer_code_refused", subject=subject)
 

@@ -6,7 +6,7 @@ either end; everything between is here. The intent is committed before anything 
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -142,6 +142,8 @@ class Command:
     confirmable: Callable[[Tx, Task], Awaitable[str]] = _no_change
     #: Whether the operation has succeeded with it; else `succeed` moves the operation on.
     ends_operation: bool = True
+    #: Whether its operation is another command's, which goes on when this one is refused: `refuse` shows that.
+    aside: bool = False
     forget: tuple[str, ...] = ()
     #: Reasons of its own for the registry's codes; else REGISTRY_REFUSED.
     reasons: Mapping[int, str] = field(default_factory=dict)
@@ -173,12 +175,23 @@ def shown_by_info(
 
 
 async def start(
-    tx: Tx, domain: Row, command: str, parameters: Mapping[str, Any], *, operation_id: UUID | None, actor: Actor
+    tx: Tx,
+    domain: Row,
+    command: str,
+    parameters: Mapping[str, Any],
+    *,
+    operation_id: UUID | None,
+    actor: Actor,
+    cancels: UUID | None = None,
 ) -> UUID:
-    """Asks for a command; answers the intent's id. It is said once those asked for before it have ended."""
+    """Asks for a command; answers the intent's id. It is said once those asked for before it have ended, or at once where it
+    takes one of them back."""
     await store.lock(tx, domain["id"])
-    intent_id = await intents.queue(tx, domain["id"], command, parameters, operation_id, actor.ref_json())
-    await _schedule_next(tx, domain["id"])
+    intent_id = await intents.queue(tx, domain["id"], command, parameters, operation_id, actor.ref_json(), cancels)
+    if cancels is None:
+        await _schedule_next(tx, domain["id"])
+    else:
+        await _schedule(tx, intent_id)
     return intent_id
 
 
@@ -186,7 +199,11 @@ async def _schedule_next(tx: Tx, domain_id: UUID) -> None:
     """The domain's oldest unsettled command gets its job, unless it has one. The domain's row is locked."""
     intent = await intents.oldest_unsettled(tx, domain_id)
     if intent is not None:
-        await jobs.add(tx, KIND, {"intent_id": str(intent["id"])}, key=str(intent["id"]))
+        await _schedule(tx, intent["id"])
+
+
+async def _schedule(tx: Tx, intent_id: UUID) -> None:
+    await jobs.add(tx, KIND, {"intent_id": str(intent_id)}, key=str(intent_id))
 
 
 async def wake(q: Queryable, intent_id: UUID) -> None:
@@ -194,6 +211,29 @@ async def wake(q: Queryable, intent_id: UUID) -> None:
     await q.execute(
         "UPDATE jobs SET run_at = now() WHERE kind = $1 AND key = $2 AND state = 'ready'", KIND, str(intent_id)
     )
+
+
+async def hurry(q: Queryable, intent_ids: Sequence[UUID]) -> None:
+    """Whoever waits for these commands tries again at once, also those that were given up."""
+    await jobs.revive(q, KIND, [str(intent_id) for intent_id in intent_ids])
+    for intent_id in intent_ids:
+        await wake(q, intent_id)
+
+
+async def has_its_turn(q: Queryable, intent_id: UUID) -> bool:
+    """Whether it has a job; else it waits for earlier commands of its domain, and was never said."""
+    query = "SELECT EXISTS (SELECT FROM jobs WHERE kind = $1 AND key = $2)"
+    found: bool = await q.fetchval(query, KIND, str(intent_id))
+    return found
+
+
+async def drop(tx: Tx, intent: Row, why: str, forget: Sequence[str] = ()) -> None:
+    """A command that the registry shows as not carried out is not said any more. The domain's row is locked."""
+    await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, why, forget=forget)
+    if intent["said_at"] is not None:
+        await object_intents.close(tx, intent["domain_id"], served=False)
+    await intents.settle_cancel(tx, intent["id"], why)
+    await _schedule_next(tx, intent["domain_id"])
 
 
 async def retry_given_up(q: Queryable) -> None:
@@ -259,6 +299,8 @@ async def _say(job: jobs.LeasedJob, task: Task, command: Command) -> None:
             await _pending(job, task, command)
         if seen.state is State.DONE:
             await _succeed(job, task, command, seen.info)
+        elif seen.state is State.REFUSED:
+            await _refuse(job, task, command, seen.reason, seen.detail)
         else:
             await _refuse(job, task, command, command.reasons.get(error.code, REFUSED), str(error))
         return
@@ -338,8 +380,10 @@ async def _refuse(
     async with job.finishing(task.app.db) as tx:
         await _settled(tx, task, command, intents.REFUSED, detail)
         await command.refuse(tx, task, reason)
-        if task.operation_id is not None and reason in command.waits:
+        if task.operation_id is None or command.aside:
+            return
+        if reason in command.waits:
             await operations.step(tx, task.operation_id, command.step, WAITING, detail=command.waits[reason])
-        elif task.operation_id is not None:
+        else:
             told = {"name": task.domain["unicode_name"], "detail": detail, **(metadata or {})}
             await operations.finish(tx, task.operation_id, FAILED, reason=reason, metadata=told)

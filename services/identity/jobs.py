@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from services.chassis import throttle
 from services.chassis.jobs import Handler, LeasedJob, Periodic, RetryLater
 from services.identity import emails, factor_store, oauth_store, operator_store, signing_keys, store
 from services.identity.app import App
@@ -24,6 +25,7 @@ async def queue_waiting_emails(app: App) -> None:
 
 async def purge(app: App) -> None:
     now = datetime.now(UTC)
+    await throttle.purge(app.db, now)
     await store.purge(app.db, now, now - _SESSIONS_KEPT, now - _DEVICES_KEPT)
     await factor_store.purge(app.db, now)
     await operator_store.purge_sign_ins(app.db, now - _SESSIONS_KEPT)

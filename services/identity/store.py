@@ -1,7 +1,7 @@
-"""All SQL of users and guesses. That of accounts, contacts, invitations, sessions and tokens, passwords' links, e-mails and
+"""All SQL of users. That of accounts, contacts, invitations, sessions and tokens, passwords' links, e-mails and
 the event log stands in the files named after them."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
@@ -73,33 +73,11 @@ async def set_password(tx: Tx, user_id: UUID, password_hash: str) -> None:
     )
 
 
-async def spend_guess(tx: Tx, key: str, now: datetime, every: timedelta, latest: datetime) -> datetime | None:
-    """None when paid for; else when the allowance is whole again."""
-    paid = await tx.fetchval(
-        """INSERT INTO guesses AS g (key, whole_at) VALUES ($1, $2::timestamptz + $3)
-           ON CONFLICT (key) DO UPDATE SET whole_at = greatest(g.whole_at, $2) + $3
-           WHERE greatest(g.whole_at, $2) + $3 <= $4 RETURNING true""",
-        key,
-        now,
-        every,
-        latest,
-    )
-    if paid:
-        return None
-    whole_at: datetime = await tx.fetchval("SELECT whole_at FROM guesses WHERE key = $1", key)
-    return whole_at
-
-
-async def forget_guesses(q: Queryable, key: str) -> None:
-    await q.execute("DELETE FROM guesses WHERE key = $1", key)
-
-
 # -- housekeeping
 
 
 async def purge(q: Queryable, now: datetime, sessions_before: datetime, devices_before: datetime) -> None:
-    """Forgets guesses that no longer count, sessions long over, devices long unused and reset links that have run out."""
-    await q.execute("DELETE FROM guesses WHERE whole_at < $1", now)
+    """Forgets sessions long over, devices long unused and reset links that have run out."""
     await q.execute("DELETE FROM sessions WHERE expires_at < $1", sessions_before)
     await q.execute("DELETE FROM devices WHERE seen_at < $1", devices_before)
     await q.execute("DELETE FROM password_resets WHERE expires_at < $1", now)

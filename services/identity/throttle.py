@@ -1,8 +1,7 @@
 """How often passwords and codes may be guessed and reset links asked for, per address and per IP.
 
-Each key has an allowance of `burst` guesses that refills by one every `every` (the "generic cell rate algorithm": one
-timestamp a key says when the allowance is whole again). A guess is paid for before the password is looked at, so
-guessing in parallel gains nothing; a right one gives the address its allowance back.
+A guess is paid for before the password is looked at (see services/chassis/throttle); a right one gives the address its
+allowance back.
 """
 
 import asyncio
@@ -12,9 +11,10 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.chassis import throttle
 from services.chassis.db import Database, Queryable, Tx
 from services.chassis.errors import Exhausted
-from services.identity import store
+from services.chassis.throttle import Allowance
 
 
 class SignInThrottled(Exhausted):
@@ -27,12 +27,6 @@ class ResetThrottled(Exhausted):
     """`retry_after` as above."""
 
     reason = "RESET_THROTTLED"
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    burst: int
-    every: timedelta
 
 
 PER_ADDRESS = Allowance(burst=10, every=timedelta(minutes=1))
@@ -98,7 +92,7 @@ async def spend_challenge(db: Database, ip: str, now: datetime) -> None:
 async def restore(q: Queryable, email: str, kind: Kind = PASSWORD) -> None:
     """Gives the address its whole allowance of the kind back. The IP keeps its count: whoever has one password of his own
     must not earn guesses at others with it."""
-    await store.forget_guesses(q, kind.name + _of_address(email))
+    await throttle.forget(q, [kind.name + _of_address(email)])
 
 
 async def even(work: Awaitable[None]) -> None:
@@ -107,10 +101,9 @@ async def even(work: Awaitable[None]) -> None:
 
 
 async def _pay(tx: Tx, key: str, allowance: Allowance, error: type[Exhausted], now: datetime) -> None:
-    latest = now + allowance.burst * allowance.every
-    whole_at = await store.spend_guess(tx, key, now, allowance.every, latest)
-    if whole_at is not None:
-        seconds = max(1, math.ceil((whole_at + allowance.every - latest).total_seconds()))
+    until = await throttle.pay(tx, key, allowance, now)
+    if until is not None:
+        seconds = max(1, math.ceil((until - now).total_seconds()))
         raise error("too many tries; try again later", retry_after=str(seconds))
 
 

@@ -13,7 +13,14 @@ from uuid import UUID, uuid4
 from portico.billing.v1 import billing_pb2, billing_pb2_grpc
 from portico.billing.v1 import events_pb2 as billing_events
 from portico.common.v1 import common_pb2
-from portico.domains.v1 import domains_pb2, domains_pb2_grpc, events_pb2, operator_pb2_grpc, orders_pb2_grpc
+from portico.domains.v1 import (
+    domains_pb2,
+    domains_pb2_grpc,
+    events_pb2,
+    lifecycle_pb2_grpc,
+    operator_pb2_grpc,
+    orders_pb2_grpc,
+)
 from portico.domains.v1 import orders_pb2 as pb
 from portico.identity.v1 import events_pb2 as identity_events
 from portico.identity.v1 import identity_pb2
@@ -172,11 +179,16 @@ class Desk:
         """The name's last ordered item, once it has ended."""
 
         async def has() -> bool:
-            await self.domains.db.execute("UPDATE jobs SET run_at = least(run_at, now()) WHERE state = 'ready'")
+            await self.hurry()
             return (await self.item(name))["state"] in {"DONE", "FAILED"}
 
         await until(has)
         return await self.item(name)
+
+    async def hurry(self) -> None:
+        """No job waits for its time."""
+        await self.domains.db.execute("UPDATE jobs SET run_at = least(run_at, now()) WHERE state = 'ready'")
+        await self.domains.db.execute("SELECT pg_notify('jobs', '')")
 
     async def waits(self, name: str, text: str) -> None:
         """Until the job about this name waits, and says so."""
@@ -247,6 +259,7 @@ async def running(database: Database, run_dir: Path) -> AsyncIterator[Desk]:
                 make_stub=Stubs.of(
                     domains_pb2_grpc.DomainsServiceStub,
                     orders_pb2_grpc.OrdersServiceStub,
+                    lifecycle_pb2_grpc.LifecycleServiceStub,
                     operator_pb2_grpc.DomainsOperatorServiceStub,
                 ),
                 consumes=CONSUMES,

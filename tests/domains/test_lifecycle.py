@@ -182,6 +182,18 @@ def test_a_registry_without_dnssec_blocks_that_alone() -> None:
     assert blocked(derive(facts("ok"), Rules("xx", dnssec=False), NOW)) == also({"setDnssec"}, "TLD_WITHOUT_DNSSEC")
 
 
+def test_what_is_ordered_already_is_not_ordered_again() -> None:
+    assert blocked(derive(facts("ok", ordered=frozenset({"RENEW"})), RULES, NOW)) == NOT_REDEEMED | {
+        "renew": {"RENEWAL_ALREADY_ORDERED"}
+    }
+    redeemed = blocked(derive(facts("redemptionPeriod", ordered=frozenset({"RESTORE", "RENEW"})), RULES, NOW))
+    assert redeemed == {action: {"DOMAIN_IN_REDEMPTION"} for action in EVERY} | {"restore": {"RESTORE_ALREADY_ORDERED"}}
+    # It is back, and the order does not know yet.
+    back = blocked(derive(facts("ok", state="REDEMPTION", ordered=frozenset({"RESTORE"})), RULES, NOW))
+    assert back == NOT_REDEEMED | {"renew": {"RENEWAL_ALREADY_ORDERED"}}
+    assert blocked(derive(facts("ok", ordered=frozenset({"REGISTER"})), RULES, NOW)) == NOT_REDEEMED
+
+
 def test_every_reason_is_told_at_once() -> None:
     found = derive(facts("clientTransferProhibited", "serverTransferProhibited", "pendingUpdate"), RULES, NOW)
     assert blocked(found)["transferOut"] == {"DOMAIN_LOCKED", "REGISTRY_PROHIBITS", "REGISTRY_ACTION_PENDING"}

@@ -103,3 +103,47 @@ async def test_a_list_is_refused_before_any_call_where_it_cannot_be_one(anna: Pe
     assert (await refused(items=over, dryRun=True))["field"] == ["input", "items"]
     long = "\n".join(f"a{n}.hu;abcdef" for n in range(10_001))
     assert (await refused(csv=long, dryRun=True))["code"] == "TOO_MANY_LINES"
+
+
+CANCEL = """
+mutation Cancel($input: CancelTransferInput!) {
+  cancelTransfer(input: $input) { domain { state } operation { id steps { name state } } userErrors { code message } }
+}"""
+
+
+async def test_a_transfer_that_waits_for_the_other_registrar_is_taken_back_for_its_price(
+    portal: Portal, anna: Person
+) -> None:
+    name, code = f"megse-{uuid.uuid4().hex[:10]}.hu", "Kod-1234-abcd"
+    await control(portal, "PUT", f"/domains/{name}", {"registrar": "other", "auth": code})
+    before = await credit_of(anna)
+    wish = {"items": [{"name": name, "authCode": code}], "idempotencyKey": key()}
+    [item] = (await anna.ask(TRANSFER, input=wish)).data["transferDomains"]["order"]["items"]
+    await pay(anna, (await proforma_for(anna, name))["id"])
+    domain = await domain_in(anna, name, "PENDING_TRANSFER")
+
+    async def asked() -> bool:
+        return bool((await control(portal, "GET", f"/domains/{name}"))["transfer"])
+
+    await eventually("the registry is asked", asked)
+    cancelled = (await anna.ask(CANCEL, input={"domainId": domain["id"]})).data["cancelTransfer"]
+    assert cancelled["userErrors"] == []
+    assert cancelled["operation"]["id"] == item["operation"]["id"]
+    assert [step["name"] for step in cancelled["operation"]["steps"]] == [
+        "payment",
+        "registry_transfer",
+        "registry_cancel",
+    ]
+
+    async def ended() -> bool:
+        return bool((await anna.ask(OPERATION, id=item["operation"]["id"])).data["node"]["state"] == "CANCELLED")
+
+    await eventually("the registry has cancelled it", ended)
+    assert (await control(portal, "GET", f"/domains/{name}"))["transfer"]["status"] == "clientCancelled"
+
+    async def credited() -> bool:
+        return bool(await credit_of(anna) == before)
+
+    await eventually("its price is back", credited)
+    [error] = (await anna.ask(CANCEL, input={"domainId": domain["id"]})).data["cancelTransfer"]["userErrors"]
+    assert (error["code"], "véget ért" in error["message"]) == ("TRANSFER_NOT_WAITING", True)

@@ -19,6 +19,7 @@ INTERNAL = {
     "TLD_EXISTS",
     "DOMAIN_NOT_HELD",
     "ORDER_ITEM_NOT_OPEN",
+    "ORDER_ITEM_AMBIGUOUS",
     "ORDER_ITEM_BUSY",
     "ORDER_ITEM_AT_REGISTRY",
 }
@@ -88,9 +89,9 @@ def test_every_rule_of_a_contract_is_told_in_hungarian_too() -> None:
 def test_everything_that_a_step_can_wait_for_is_told_in_hungarian_too() -> None:
     sources = "".join(file.read_text() for file in (SERVICES / "domains").glob("*.py"))
     told = set(re.findall(r'WAITING, (?:detail=)?"([^"]+)"', sources))
-    for constants in re.findall(r"^_(?:WAITS|BY_REGISTRY, _BY_HOLDER) = (.+)$", sources, re.M):
+    for constants in re.findall(r"^_?(?:WAITS|BY_REGISTRY, _BY_HOLDER|WAS_DECIDED|GOES_ON) = (.+)$", sources, re.M):
         told |= set(re.findall(r'"([^"]+)"', constants))
-    assert len(told) == 5
+    assert len(told) == 7
     for text in told:
         assert steps.detail(text, "hu") != text
         assert steps.detail(text, "en") == text

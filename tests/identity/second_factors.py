@@ -9,6 +9,7 @@ import pytest
 
 from portico.identity.v1 import factors_pb2 as pb
 from services.chassis.actor import Actor
+from services.chassis.throttle import Allowance
 from services.identity import throttle
 from tests.identity.authenticator import Authenticator
 from tests.identity.conftest import Member, Town
@@ -77,6 +78,6 @@ async def forget_guesses(identity: Serving) -> None:
 
 def allow_many(patch: pytest.MonkeyPatch) -> None:
     """So that it is not the throttle that keeps all but one of many from being believed."""
-    many = throttle.Allowance(1000, throttle.PER_CODE.every)
+    many = Allowance(1000, throttle.PER_CODE.every)
     for kind, known in throttle.CODES.items():
         patch.setitem(throttle.CODES, kind, replace(known, per_address=many, per_ip=many))

@@ -10,6 +10,7 @@ ACTIONS = {
     "delay_after": "carry out, wait `seconds`, then answer",
     "cut_before": "close the connection, nothing carried out",
     "cut_after": "carry out, then close without an answer",
+    "cut_late": "close without an answer; carried out when the next such command for the name arrives, before that one",
     "result": "answer `code`, nothing carried out",
     "pending": "answer 1001; the effect waits for POST /pending/{name}/complete",
     "wrong_trid": "carry out, answer with another clTRID",
@@ -22,7 +23,8 @@ ACTIONS = {
 
 @dataclass
 class Fault:
-    """One wish. `command` is "create" or "domain:create"; `name` exact, a glob or None; `times` None = ever."""
+    """One wish. `command` is "create", "domain:create", "transfer:cancel" or "update:report"; `name` exact, a glob or None;
+    `times` None = ever."""
 
     action: str
     command: str | None = None
@@ -35,9 +37,9 @@ class Fault:
         if self.action not in ACTIONS:
             raise ValueError(f"action must be one of {', '.join(ACTIONS)}")
 
-    def matches(self, kind: str, verb: str, names: list[str]) -> bool:
+    def matches(self, kind: str, verb: str, names: list[str], operation: str | None = None) -> bool:
         """Whether the command is meant."""
-        if self.command is not None and self.command not in (verb, f"{kind}:{verb}"):
+        if self.command is not None and self.command not in (verb, f"{kind}:{verb}", f"{verb}:{operation}"):
             return False
         return self.name is None or any(fnmatchcase(name, self.name.lower()) for name in names)
 
@@ -60,10 +62,10 @@ class Faults:
         """What is still to go wrong."""
         return [asdict(wish) for wish in self._wishes]
 
-    def take(self, kind: str, verb: str, names: list[str]) -> Fault | None:
+    def take(self, kind: str, verb: str, names: list[str], operation: str | None = None) -> Fault | None:
         """The fault for this command, counted down."""
         for wish in self._wishes:
-            if wish.matches(kind, verb, names):
+            if wish.matches(kind, verb, names, operation):
                 if wish.times is not None:
                     wish.times -= 1
                     if wish.times <= 0:

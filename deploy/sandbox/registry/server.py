@@ -7,6 +7,7 @@ import itertools
 import ssl
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from deploy.sandbox.registry import domains, objects, tls, transfers, updates, wire
 from deploy.sandbox.registry.engine import Context, Engine
 from deploy.sandbox.registry.faults import Fault, Faults, Log
-from deploy.sandbox.registry.wire import CONTACT, EPP, Answer, Element, MalformedError
+from deploy.sandbox.registry.wire import CONTACT, EPP, RGP, Answer, Element, MalformedError
 
 HANDLER_MODULES = (domains, objects, transfers, updates)
 """Importing them fills the engine's table."""
@@ -52,6 +53,8 @@ class Server:
         self.options = options
         self.faults = Faults()
         self.log = Log()
+        #: What was cut off and is still to be carried out, by (object kind, verb, operation, *names).
+        self.late: dict[tuple[str | None, ...], list[Callable[[], None]]] = {}
         self._sessions: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self._epoch = f"{int(time.time() * 1000):x}"
@@ -171,13 +174,16 @@ class Session:
             await self._send(wire.response(Answer(2001, reason="clTRID has 3 to 64 characters"), None, sv_trid))
             return
         kind, names = _subject(verb, verb_element)
-        fault = self.server.faults.take(kind, verb, names)
+        operation = _operation(command, verb_element)
+        for late in self.server.late.pop((kind, verb, operation, *names), []):
+            late()
+        fault = self.server.faults.take(kind, verb, names, operation)
         entry = self.server.log.add(
             at=wire.stamp(self.server.engine.now),
             registrar=self.registrar,
             object=kind,
             command=verb,
-            op=verb_element.get("op"),
+            op=operation,
             name=names[0] if names else "",
             names=names,
             cl_trid=cl_trid,
@@ -190,6 +196,14 @@ class Session:
             if fault.action == "delay":
                 await asyncio.sleep(fault.seconds)
             elif fault.action == "cut_before":
+                self._abort()
+            elif fault.action == "cut_late":
+
+                def carry_out() -> None:
+                    context = Context(self.registrar, sv_trid, cl_trid)
+                    entry["code"] = self._carry_out(context, command, verb, verb_element).code
+
+                self.server.late.setdefault((kind, verb, operation, *names), []).append(carry_out)
                 self._abort()
             elif fault.action == "result":
                 entry["code"] = fault.code
@@ -297,6 +311,12 @@ class Session:
     def _abort(self) -> None:
         self.aborted = True
         raise HangUp
+
+
+def _operation(command: Element, verb_element: Element) -> str | None:
+    """Of a transfer or a poll, and of a restore (RFC 3915), which is an update by its verb."""
+    restore = command.find(f"{{{EPP}}}extension/{{{RGP}}}update/{{{RGP}}}restore")
+    return verb_element.get("op") if restore is None else restore.get("op")
 
 
 def _subject(verb: str, element: Element) -> tuple[str, list[str]]:

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+from portico.domains.v1 import domains_pb2, operator_pb2_grpc
 from portico.domains.v1 import operator_pb2 as pb
-from portico.domains.v1 import operator_pb2_grpc
 from services.chassis import operations, times
 from services.chassis.actor import Actor
 from services.chassis.db import Row
 from services.chassis.errors import DomainError
 from services.chassis.grpc import Call, requires
-from services.domains import history, lifecycle, registration, registry_store, store, sync, tld_rules
+from services.domains import history, interventions, lifecycle, registry_store, store, sync, tld_rules
 from services.domains.app import App
 from services.domains.changes import DomainNotFound
 from services.domains.epp import EppError, Registry
@@ -81,15 +81,17 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     @requires(PERMISSION)
     async def RetryOrderItem(self, req: pb.RetryOrderItemRequest, call: Call) -> pb.RetryOrderItemResponse:
-        domain = await self._live(req.name)
-        await registration.retry(self.db, domain, _for(call.actor, domain))
-        return pb.RetryOrderItemResponse(domain_id=str(domain["id"]))
+        item = await interventions.find(self.db, spelled(req.name), _action(req.action))
+        await interventions.retry(self.app, item, _for(call.actor, item))
+        return pb.RetryOrderItemResponse(domain_id=str(item["domain_id"]), action=_action_to_pb(item))
 
     @requires(PERMISSION)
     async def FailOrderItem(self, req: pb.FailOrderItemRequest, call: Call) -> pb.FailOrderItemResponse:
-        domain = await self._live(req.name)
-        await registration.give_up(self.app, domain, _for(call.actor, domain), req.reason, call.now)
-        return pb.FailOrderItemResponse(domain_id=str(domain["id"]))
+        item = await interventions.find(self.db, spelled(req.name), _action(req.action))
+        ended = await interventions.fail(self.app, item, _for(call.actor, item), req.reason, call.now)
+        return pb.FailOrderItemResponse(
+            domain_id=str(item["domain_id"]), action=_action_to_pb(item), cancelling=not ended
+        )
 
     @requires(PERMISSION)
     async def ShowDomain(self, req: pb.ShowDomainRequest, call: Call) -> pb.ShowDomainResponse:
@@ -109,9 +111,18 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
         return domain
 
 
-def _for(operator: Actor, domain: Row) -> Actor:
-    """What an operator does to a customer's domain stands in that customer's event log."""
-    return replace(operator, account_id=domain["account_id"])
+def _for(operator: Actor, owned: Row) -> Actor:
+    """What an operator does to what is a customer's stands in that customer's event log."""
+    return replace(operator, account_id=owned["account_id"])
+
+
+def _action(action: domains_pb2.OrderAction.ValueType) -> str:
+    """Empty when it is not said."""
+    return domains_pb2.OrderAction.Name(action).removeprefix("ORDER_ACTION_") if action else ""
+
+
+def _action_to_pb(item: Row) -> domains_pb2.OrderAction.ValueType:
+    return domains_pb2.OrderAction.Value(f"ORDER_ACTION_{item['action']}")
 
 
 def _registry(registry: Registry, found: Row | None) -> pb.Registry:

@@ -7,7 +7,7 @@ from portico.domains.v1 import orders_pb2_grpc
 from services.chassis import operations
 from services.chassis.db import Row
 from services.chassis.grpc import Call, requires
-from services.domains import renewals, restores, transfers
+from services.domains import renewals, restores, transfer_ends, transfers
 from services.domains.app import App
 from services.domains.orders import Ordered
 from services.domains.rpc.domains import order_to_pb, to_pb
@@ -27,13 +27,15 @@ class OrdersRpc(orders_pb2_grpc.OrdersServiceServicer):
     @requires("domains.order")
     async def RetryTransfer(self, req: pb.RetryTransferRequest, call: Call) -> pb.TransferResponse:
         domain_id = UUID(req.domain_id)
-        domain, operation_id = await transfers.retry(self.app, call.actor, call.scope, domain_id, req.auth_code)
+        domain, operation_id = await transfers.retry(
+            self.app, call.actor, call.scope, domain_id, req.auth_code, call.now
+        )
         return await self._transfer(call, domain, operation_id)
 
     @requires("domains.order")
     async def CancelTransfer(self, req: pb.CancelTransferRequest, call: Call) -> pb.TransferResponse:
         domain_id = UUID(req.domain_id)
-        domain, operation_id = await transfers.cancel(self.app, call.actor, call.scope, domain_id, call.now)
+        domain, operation_id = await transfer_ends.cancel(self.app, call.actor, call.scope, domain_id, call.now)
         return await self._transfer(call, domain, operation_id)
 
     @requires("domains.order")

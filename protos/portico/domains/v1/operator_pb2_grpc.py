@@ -109,15 +109,17 @@ class DomainsOperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetryOrderItem(self, request, context):
-        """Has a paid registration that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN.
+        """Has a paid order item that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FailOrderItem(self, request, context):
-        """Ends a paid registration that hangs: billing credits it. Only once the registry says that it has no such name of ours;
-        FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE REGISTRY_UNAVAILABLE.
+        """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+        transfer is cancelled there first.
+        FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
+        REGISTRY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

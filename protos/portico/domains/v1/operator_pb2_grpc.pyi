@@ -48,10 +48,12 @@ class DomainsOperatorServiceStub:
     DOMAIN_NOT_HELD; UNAVAILABLE REGISTRY_UNAVAILABLE.
     """
     RetryOrderItem: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RetryOrderItemRequest, _operator_pb2.RetryOrderItemResponse]
-    """Has a paid registration that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN."""
+    """Has a paid order item that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS."""
     FailOrderItem: _grpc.UnaryUnaryMultiCallable[_operator_pb2.FailOrderItemRequest, _operator_pb2.FailOrderItemResponse]
-    """Ends a paid registration that hangs: billing credits it. Only once the registry says that it has no such name of ours;
-    FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE REGISTRY_UNAVAILABLE.
+    """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+    transfer is cancelled there first.
+    FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
+    REGISTRY_UNAVAILABLE.
     """
     ShowDomain: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ShowDomainRequest, _operator_pb2.ShowDomainResponse]
     """The whole history of a name in the house."""
@@ -76,10 +78,12 @@ class DomainsOperatorServiceAsyncStub(DomainsOperatorServiceStub):
     DOMAIN_NOT_HELD; UNAVAILABLE REGISTRY_UNAVAILABLE.
     """
     RetryOrderItem: _aio.UnaryUnaryMultiCallable[_operator_pb2.RetryOrderItemRequest, _operator_pb2.RetryOrderItemResponse]  # type: ignore[assignment]
-    """Has a paid registration that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN."""
+    """Has a paid order item that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS."""
     FailOrderItem: _aio.UnaryUnaryMultiCallable[_operator_pb2.FailOrderItemRequest, _operator_pb2.FailOrderItemResponse]  # type: ignore[assignment]
-    """Ends a paid registration that hangs: billing credits it. Only once the registry says that it has no such name of ours;
-    FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE REGISTRY_UNAVAILABLE.
+    """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+    transfer is cancelled there first.
+    FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
+    REGISTRY_UNAVAILABLE.
     """
     ShowDomain: _aio.UnaryUnaryMultiCallable[_operator_pb2.ShowDomainRequest, _operator_pb2.ShowDomainResponse]  # type: ignore[assignment]
     """The whole history of a name in the house."""
@@ -131,7 +135,7 @@ class DomainsOperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.RetryOrderItemRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.RetryOrderItemResponse, _abc.Awaitable[_operator_pb2.RetryOrderItemResponse]]:
-        """Has a paid registration that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN."""
+        """Has a paid order item that hangs tried again at once. FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS."""
 
     @_abc_1.abstractmethod
     def FailOrderItem(
@@ -139,8 +143,10 @@ class DomainsOperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_pb2.FailOrderItemRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.FailOrderItemResponse, _abc.Awaitable[_operator_pb2.FailOrderItemResponse]]:
-        """Ends a paid registration that hangs: billing credits it. Only once the registry says that it has no such name of ours;
-        FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE REGISTRY_UNAVAILABLE.
+        """Ends a paid order item that hangs: billing credits it. Only once the registry says that it was not carried out; a pending
+        transfer is cancelled there first.
+        FAILED_PRECONDITION ORDER_ITEM_NOT_OPEN, ORDER_ITEM_AMBIGUOUS, ORDER_ITEM_BUSY, ORDER_ITEM_AT_REGISTRY; UNAVAILABLE
+        REGISTRY_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -88,7 +88,7 @@ class TransferBlocker(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """DOMAIN_TRANSFER_LOCKED, TRANSFER_TOO_EARLY, ..."""
+    """DOMAIN_TRANSFER_LOCKED, TRANSFER_TOO_EARLY, AUTH_CODE_THROTTLED, ..."""
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(

@@ -78,14 +78,16 @@ class OrdersServiceServicer:
 
     def RetryTransfer(self, request, context):
         """Another code for a transfer that waits for one. domains.order
-        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelTransfer(self, request, context):
-        """Gives a transfer up that waits for a code; its price is credited. domains.order
+        """Takes a paid transfer back that waits for a code, at once, or for the other registrar: then the registry is asked, and
+        the operation's step registry_cancel tells whether it came in time. Its price is credited once it is. domains.order
+        FAILED_PRECONDITION TRANSFER_NOT_WAITING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

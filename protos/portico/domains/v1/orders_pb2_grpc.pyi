@@ -41,10 +41,13 @@ class OrdersServiceStub:
     """
     RetryTransfer: _grpc.UnaryUnaryMultiCallable[_orders_pb2.RetryTransferRequest, _orders_pb2.TransferResponse]
     """Another code for a transfer that waits for one. domains.order
-    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
     """
     CancelTransfer: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelTransferRequest, _orders_pb2.TransferResponse]
-    """Gives a transfer up that waits for a code; its price is credited. domains.order"""
+    """Takes a paid transfer back that waits for a code, at once, or for the other registrar: then the registry is asked, and
+    the operation's step registry_cancel tells whether it came in time. Its price is credited once it is. domains.order
+    FAILED_PRECONDITION TRANSFER_NOT_WAITING.
+    """
     RenewDomains: _grpc.UnaryUnaryMultiCallable[_orders_pb2.RenewDomainsRequest, _orders_pb2.PlaceOrderResponse]
     """Orders more years for domains of ours. domains.order"""
     RestoreDomain: _grpc.UnaryUnaryMultiCallable[_orders_pb2.RestoreDomainRequest, _orders_pb2.PlaceOrderResponse]
@@ -63,10 +66,13 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """
     RetryTransfer: _aio.UnaryUnaryMultiCallable[_orders_pb2.RetryTransferRequest, _orders_pb2.TransferResponse]  # type: ignore[assignment]
     """Another code for a transfer that waits for one. domains.order
-    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+    FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
     """
     CancelTransfer: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelTransferRequest, _orders_pb2.TransferResponse]  # type: ignore[assignment]
-    """Gives a transfer up that waits for a code; its price is credited. domains.order"""
+    """Takes a paid transfer back that waits for a code, at once, or for the other registrar: then the registry is asked, and
+    the operation's step registry_cancel tells whether it came in time. Its price is credited once it is. domains.order
+    FAILED_PRECONDITION TRANSFER_NOT_WAITING.
+    """
     RenewDomains: _aio.UnaryUnaryMultiCallable[_orders_pb2.RenewDomainsRequest, _orders_pb2.PlaceOrderResponse]  # type: ignore[assignment]
     """Orders more years for domains of ours. domains.order"""
     RestoreDomain: _aio.UnaryUnaryMultiCallable[_orders_pb2.RestoreDomainRequest, _orders_pb2.PlaceOrderResponse]  # type: ignore[assignment]
@@ -94,7 +100,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.TransferResponse, _abc.Awaitable[_orders_pb2.TransferResponse]]:
         """Another code for a transfer that waits for one. domains.order
-        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID.
+        FAILED_PRECONDITION TRANSFER_NOT_WAITING; INVALID_ARGUMENT AUTH_CODE_INVALID; RESOURCE_EXHAUSTED AUTH_CODE_THROTTLED.
         """
 
     @_abc_1.abstractmethod
@@ -103,7 +109,10 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.CancelTransferRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.TransferResponse, _abc.Awaitable[_orders_pb2.TransferResponse]]:
-        """Gives a transfer up that waits for a code; its price is credited. domains.order"""
+        """Takes a paid transfer back that waits for a code, at once, or for the other registrar: then the registry is asked, and
+        the operation's step registry_cancel tells whether it came in time. Its price is credited once it is. domains.order
+        FAILED_PRECONDITION TRANSFER_NOT_WAITING.
+        """
 
     @_abc_1.abstractmethod
     def RenewDomains(
