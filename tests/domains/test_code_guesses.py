@@ -152,6 +152,7 @@ async def test_codes_for_a_transfer_that_waits_for_one_are_counted_too(desk: Des
     assert (item["auth_code"], bool(item["code_wanted"])) == (None, True)
     await time_passes(desk, account, timedelta(minutes=13))
     await desk.domains.call(who, "RetryTransfer", right)
+    await desk.hurry()
     await desk.waits(name, "pending at the registry")
     desk.decide(name)
     assert (await desk.ended(name))["state"] == "DONE"

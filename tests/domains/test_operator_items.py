@@ -101,6 +101,8 @@ async def item(desk: Desk, ordered: Ordered) -> Any:
 
 async def done(desk: Desk, ordered: Ordered) -> None:
     async def ended() -> bool:
+        # Nothing is hurried here: that is what a retry does. The worker only does not sleep until it looks.
+        await desk.domains.db.execute("SELECT pg_notify('jobs', '')")
         return bool((await item(desk, ordered))["state"] == "DONE")
 
     await until(ended)
