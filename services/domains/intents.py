@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Queryable, Row, Tx
+from services.chassis.sealing import Sealer
 
 DONE = "DONE"
 REFUSED = "REFUSED"
@@ -24,9 +25,8 @@ LEFT_PENDING = (PENDING, UNCONFIRMED)
 #: The detail of an open intent that the registry has carried out (1000), while we have not seen the effect yet.
 ANSWERED = "answered"
 
-_INTENT = (
-    "id, domain_id, command, parameters, operation_id, actor, auth_info, detail, outcome, said_at, created_at, cancels"
-)
+_INTENT = """id, domain_id, command, parameters, operation_id, actor, auth_info, sealed_auth_info, detail, outcome, said_at,
+             created_at, cancels"""
 #: Of a domain's intents, those that wait for each other; a command that takes one back waits for none.
 _UNSETTLED = "outcome = '' AND cancels IS NULL"
 
@@ -39,22 +39,37 @@ async def open_of(q: Queryable, domain_id: UUID) -> Row | None:
     )
 
 
-async def begin(tx: Tx, domain_id: UUID, command: str) -> Row:
+async def begin(tx: Tx, sealer: Sealer, domain_id: UUID, command: str) -> Row:
     """A new intent, about to be said, with an authInfo that nobody else knows (RFC 5731 section 2.6).
 
     A domain keeps its first: a command given up as lost may still be carried out, and is known by it.
     """
+    first = await tx.fetchrow(
+        f"SELECT {_INTENT} FROM registry_intents WHERE domain_id = $1 ORDER BY id LIMIT 1",  # noqa: S608
+        domain_id,
+    )
+    code = auth_info(first, sealer) if first is not None else new_auth_info()
     row = await tx.fetchrow(
-        f"""INSERT INTO registry_intents (domain_id, command, auth_info, said_at)
-           VALUES ($1, $2, coalesce((SELECT auth_info FROM registry_intents WHERE domain_id = $1 ORDER BY id LIMIT 1), $3),
-                   now())
-           RETURNING {_INTENT}""",  # noqa: S608
+        f"""INSERT INTO registry_intents (domain_id, command, auth_info, sealed_auth_info, said_at)
+            VALUES ($1, $2, '', $3, now()) RETURNING {_INTENT}""",  # noqa: S608
         domain_id,
         command,
-        new_auth_info(),
+        sealer.seal(code.encode(), _purpose(domain_id)),
     )
     assert row is not None
     return row
+
+
+def auth_info(intent: Row, sealer: Sealer) -> str:
+    """What `begin` gave it. Those from before codes were sealed hold it as it is."""
+    sealed: bytes | None = intent["sealed_auth_info"]
+    if sealed is None:
+        return str(intent["auth_info"])
+    return sealer.open(sealed, _purpose(intent["domain_id"])).decode()
+
+
+def _purpose(domain_id: UUID) -> str:
+    return f"auth_info:{domain_id}"
 
 
 def new_auth_info() -> str:

@@ -140,7 +140,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     async with app.db.transaction() as tx:
         await job.hold(tx)
         await operations.step(tx, domain["operation_id"], "registry_create", RUNNING)
-        intent = await intents.begin(tx, domain["id"], "create")
+        intent = await intents.begin(tx, app.sealer, domain["id"], "create")
     try:
         created = await registry.create(
             domain["name"],
@@ -148,7 +148,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
             registrant=holder,
             contacts=[(role, holder) for role in required if role != "registrant"],
             nameservers=list(domain["nameservers"]),
-            auth_info=intent["auth_info"],
+            auth_info=intents.auth_info(intent, app.sealer),
             cl_trid=str(intent["id"]),
         )
     except EppUnavailable as error:
@@ -206,7 +206,7 @@ async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: 
 def _is_ours(app: App, info: DomainInfo, intent: Row) -> bool:
     # The registry tells authInfo to the sponsor alone, and this one only we have ever known.
     if info.auth_info:
-        return bool(info.auth_info == intent["auth_info"])
+        return info.auth_info == intents.auth_info(intent, app.sealer)
     # One that tells it to nobody: what we sponsor and is no older than our command came from it.
     young = info.created_at is None or info.created_at > intent["created_at"] - _CLOCKS_APART
     return info.cl_id == app.registries.of(info.name).registrar and young

@@ -37,6 +37,7 @@ from services.domains.registries import Registries
 from services.domains.rpc import register
 from tests import sandbox
 from tests.domains.conftest import until
+from tests.domains.test_sealed_codes import dump
 from tests.sandbox import Sandbox
 from tests.serving import Database, Serving, Stubs, confirmed, person, serving
 
@@ -372,6 +373,28 @@ async def test_everything_that_changes_something_at_a_registry_carries_the_id_of
     ]
     assert {entry["object"] for entry in said} == {"domain", "contact", "host"}
     assert [entry for entry in said if entry["cl_trid"] not in known] == []
+
+
+async def test_the_code_of_a_new_registration_stands_nowhere_in_the_database(two: Two) -> None:
+    owner = await two.account()
+    [domain] = await owner.register(fresh("com"))
+    text, code = await dump(two.service.db), two.generic.control("GET", f"/domains/{domain.name}")["auth"]
+    assert domain.name in text
+    assert code
+    assert code not in text
+
+
+async def test_a_registration_that_was_begun_with_a_code_in_the_clear_goes_on_with_it(two: Two) -> None:
+    owner, name = await two.account(), fresh("com")
+    order = (await owner.order(name)).order
+    await two.service.db.execute(
+        """INSERT INTO registry_intents (domain_id, command, auth_info, said_at, outcome, settled_at)
+           VALUES ($1, 'create', 'Earlier-code-1', now(), 'NOT_CARRIED_OUT', now())""",
+        UUID(order.items[0].domain_id),
+    )
+    await owner.pay(order)
+    await owner.active(name)
+    assert two.generic.control("GET", f"/domains/{name}")["auth"] == "Earlier-code-1"
 
 
 GOOD = {"name": "hu", "tlds": ["hu"], "host": "epp.example", "registrar": "portico", "password": "secret-1"}
