@@ -138,6 +138,19 @@ async def has_changed(q: Queryable, domain_id: UUID, command: str, *, since: dat
     return found
 
 
+async def has_earlier(q: Queryable, intent: Row, name: str, *, since: datetime) -> bool:
+    """Whether another intent of the kind has ended after that for the name, whoever's it was."""
+    found: bool = await q.fetchval(
+        """SELECT EXISTS (SELECT FROM registry_intents i JOIN domains d ON d.id = i.domain_id
+                          WHERE d.name = $1 AND i.command = $2 AND i.id < $3 AND i.settled_at > $4)""",
+        name,
+        intent["command"],
+        intent["id"],
+        since,
+    )
+    return found
+
+
 async def say(tx: Tx, intent_id: UUID) -> None:
     """From now on it may have been carried out."""
     await tx.execute(
