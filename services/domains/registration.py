@@ -71,9 +71,9 @@ async def start(tx: Tx, item: Row, now: datetime) -> None:
     await jobs.add(tx, KIND, {"domain_id": str(item["domain_id"])}, key=str(item["domain_id"]))
 
 
-async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
+async def retry_given_up(q: Queryable) -> None:
     """Somebody's money is in these names: their jobs are never given up for good."""
-    await jobs.revive(db, KIND, [str(domain_id) for domain_id in domain_ids])
+    await jobs.revive(q, KIND)
 
 
 async def wake(q: Queryable, domain_id: UUID) -> None:
