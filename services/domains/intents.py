@@ -151,6 +151,13 @@ async def has_earlier(q: Queryable, intent: Row, name: str, *, since: datetime) 
     return found
 
 
+async def count_settled(q: Queryable, domain_id: UUID, detail: str) -> int:
+    """How many of the domain's intents have ended so."""
+    query = "SELECT count(*) FROM registry_intents WHERE domain_id = $1 AND outcome <> '' AND detail = $2"
+    found: int = await q.fetchval(query, domain_id, detail)
+    return found
+
+
 async def say(tx: Tx, intent_id: UUID) -> None:
     """From now on it may have been carried out."""
     await tx.execute(

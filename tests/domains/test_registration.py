@@ -234,6 +234,17 @@ async def test_a_registrar_without_money_at_the_registry_keeps_its_customers_wai
     assert house.creates(name) == [2104, 2104, 1000]
 
 
+async def test_attempts_at_a_registry_that_was_away_do_not_count_against_a_name_that_info_does_not_know_yet(
+    house: House,
+) -> None:
+    name = fresh()
+    house.registry.fault("result", command="create", name=name, code=2104, times=8)
+    house.registry.fault("result", command="create", name=name, code=2302)
+    await house.pay(await house.order(name))
+    await house.ends(name, ACTIVE)
+    assert house.creates(name) == [*[2104] * 8, 2302, 1000]
+
+
 async def wait_for_holders(house: House, count: int) -> list[UUID]:
     """So many registrations that have waited for their holders for days."""
     async with house.service.db.transaction() as tx:
