@@ -153,6 +153,26 @@ async def has_changed(q: Queryable, domain_id: UUID, command: str, *, since: dat
     return found
 
 
+async def has_earlier(q: Queryable, intent: Row, name: str, *, since: datetime) -> bool:
+    """Whether another intent of the kind has ended after that for the name, whoever's it was."""
+    found: bool = await q.fetchval(
+        """SELECT EXISTS (SELECT FROM registry_intents i JOIN domains d ON d.id = i.domain_id
+                          WHERE d.name = $1 AND i.command = $2 AND i.id < $3 AND i.settled_at > $4)""",
+        name,
+        intent["command"],
+        intent["id"],
+        since,
+    )
+    return found
+
+
+async def count_settled(q: Queryable, domain_id: UUID, detail: str) -> int:
+    """How many of the domain's intents have ended so."""
+    query = "SELECT count(*) FROM registry_intents WHERE domain_id = $1 AND outcome <> '' AND detail = $2"
+    found: int = await q.fetchval(query, domain_id, detail)
+    return found
+
+
 async def say(tx: Tx, intent_id: UUID) -> None:
     """From now on it may have been carried out."""
     await tx.execute(

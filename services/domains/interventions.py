@@ -100,6 +100,8 @@ async def fail(app: App, item: Row, actor: Actor, why: str, now: datetime) -> bo
             await _end(tx, item, None, actor, why, now)
         return True
     async with _in_hand(app.db, intent["id"], item["unicode_name"]) as job:
+        # As the last attempt left it: whether the registry has taken it says how to read what it shows.
+        intent = await intents.get(app.db, intent["id"]) or intent
         seen = await _look(app, item, intent, now)
         if item["action"] == order_items.TRANSFER and seen.state is State.PENDING:
             async with app.db.transaction() as tx:

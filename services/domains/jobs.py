@@ -83,13 +83,12 @@ async def purge(app: App) -> None:
 async def report_stuck(app: App) -> None:
     """Names that hang between payment and registration are somebody's money: an operator must hear of them, and what
     was given up is tried again."""
-    stuck = await store.stuck(app.db, datetime.now(UTC) - _STUCK_AFTER)
-    await registration.retry_given_up(app.db, [row["id"] for row in stuck])
+    await registration.retry_given_up(app.db)
     await zones.retry_given_up(app.db)
     await transforms.retry_given_up(app.db)
     await contact_fetch.retry_given_up(app.db)
     await dnssec.retry_given_up(app.db)
-    for row in [row for row in stuck if not row["unconfirmed"]]:
+    for row in await store.stuck(app.db, datetime.now(UTC) - _STUCK_AFTER):
         log.error(
             "a domain is stuck at its registry",
             extra={"domain": row["name"], "domain_id": str(row["id"]), "since": row["state_since"].isoformat()},

@@ -61,6 +61,13 @@ async def take(app: App, registry: Registry, message: PollMessage, now: datetime
     """Keeps a message and brings about what follows from it, once."""
     kind, name = kind_of(message), message.domain
     async with app.db.transaction() as tx:
+        # No registry has a say in a name that another one runs.
+        held = await registry_store.held(tx, name) if name and registry.runs(name) else None
+        # First of all, as jobs lock themselves before their domains. Once more than needed is harmless.
+        if message.action is not None:
+            await _action(tx, message.action)
+        if held is not None and _incoming(registry, message):
+            await _wake_open(tx, held["id"])
         new = await registry_store.insert_message(
             tx,
             registry.name,
@@ -74,11 +81,7 @@ async def take(app: App, registry: Registry, message: PollMessage, now: datetime
         )
         if not new:
             return
-        if message.action is not None:
-            await _action(tx, message.action)
-        # No registry has a say in a name that another one runs.
-        held = await registry_store.held(tx, name) if name and registry.runs(name) else None
-        if held is not None:
+        if held is not None and not _incoming(registry, message):
             await _tell_domain(tx, registry, held["id"], message, now)
     if kind == UNKNOWN or (name and held is None and message.action is None):
         log.warning(
@@ -118,11 +121,7 @@ async def _wake(tx: Tx, intent: Row) -> None:
 
 
 async def _tell_domain(tx: Tx, registry: Registry, domain_id: UUID, message: PollMessage, now: datetime) -> None:
-    domain = await store.lock(tx, domain_id)
-    transfer = message.transfer
-    if transfer is not None and transfer.requested_by == registry.registrar:
-        await _incoming(tx, domain)
-        return
+    domain, transfer = await store.lock(tx, domain_id), message.transfer
     if domain["state"] not in lifecycle.HELD:
         return
     if transfer is not None:
@@ -133,9 +132,14 @@ async def _tell_domain(tx: Tx, registry: Registry, domain_id: UUID, message: Pol
     await sync.schedule(tx, {f"{domain_id}:{registry.name}:{message.id}": domain_id}, sync.MESSAGE)
 
 
-async def _incoming(tx: Tx, domain: Row) -> None:
-    """A transfer that we asked for is decided: the command that waits for it looks at once."""
-    intent = await intents.open_of(tx, domain["id"])
+def _incoming(registry: Registry, message: PollMessage) -> bool:
+    """Whether it tells of a transfer that we asked for."""
+    return message.transfer is not None and message.transfer.requested_by == registry.registrar
+
+
+async def _wake_open(tx: Tx, domain_id: UUID) -> None:
+    """The command that waits for what was decided looks at once."""
+    intent = await intents.open_of(tx, domain_id)
     if intent is not None:
         await _wake(tx, intent)
 

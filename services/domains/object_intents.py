@@ -72,6 +72,11 @@ async def say(
     return answer
 
 
+async def is_open(q: Queryable, registry: str, about: str) -> bool:
+    """Whether a command about the object is out, or was left pending."""
+    return await _open(q, registry, about) is not None
+
+
 async def domain_of(q: Queryable, intent_id: UUID) -> UUID | None:
     """For whose sake it was said."""
     found: UUID | None = await q.fetchval("SELECT domain_id FROM registry_object_intents WHERE id = $1", intent_id)
@@ -88,8 +93,8 @@ async def close(tx: Tx, domain_id: UUID, *, served: bool) -> None:
     )
 
 
-async def _open(db: Database, registry: str, about: str) -> Row | None:
-    return await db.fetchrow(
+async def _open(q: Queryable, registry: str, about: str) -> Row | None:
+    return await q.fetchrow(
         """SELECT id, domain_id, command, now() - said_at AS age FROM registry_object_intents
            WHERE registry = $1 AND object = $2 AND outcome = ''""",
         registry,

@@ -43,8 +43,9 @@ _OBJECT_EXISTS = 2302
 _SETTLE_SECONDS = 2.0
 _PENDING_SECONDS = 30.0
 _PENDING_SECONDS_MOST = 3600.0
-#: After so many attempts, a name that exists for create but not for info is refused.
+#: After so many creates, a name that exists for create but not for info is refused.
 _EXISTS_ATTEMPTS = 8
+_ABSENT = "info: the name does not exist"
 #: How far our clock and a registry's may be apart.
 _CLOCKS_APART = timedelta(hours=1)
 
@@ -71,9 +72,9 @@ async def start(tx: Tx, item: Row, now: datetime) -> None:
     await jobs.add(tx, KIND, {"domain_id": str(item["domain_id"])}, key=str(item["domain_id"]))
 
 
-async def retry_given_up(db: Database, domain_ids: list[UUID]) -> None:
+async def retry_given_up(q: Queryable) -> None:
     """Somebody's money is in these names: their jobs are never given up for good."""
-    await jobs.revive(db, KIND, [str(domain_id) for domain_id in domain_ids])
+    await jobs.revive(q, KIND)
 
 
 async def wake(q: Queryable, domain_id: UUID) -> None:
@@ -160,7 +161,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         if error.code == _OBJECT_EXISTS:
             if await _settle(job, app, domain, intent, now):
                 return
-            if job.attempt < _EXISTS_ATTEMPTS:
+            if await intents.count_settled(app.db, domain["id"], _ABSENT) < _EXISTS_ATTEMPTS:
                 raise jobs.RetryLater(cause="2302: the name exists, but info does not know it") from error
         await _refused(job, app, domain, intent, error, now)
         return
@@ -192,7 +193,7 @@ async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: 
     if info is None:
         async with app.db.transaction() as tx:
             await job.hold(tx)
-            await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, "info: the name does not exist")
+            await intents.settle(tx, intent["id"], intents.NOT_CARRIED_OUT, _ABSENT)
         return False
     if not _is_ours(app, info, intent):
         await _fail(job, app, domain, intent, "DOMAIN_TAKEN", "registered by somebody else", now)

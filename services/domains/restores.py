@@ -3,6 +3,7 @@
 Where the expiry has passed, a year's renewal is ordered with it; each of the two is done or credited by itself.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -159,6 +160,9 @@ async def _look(task: Task) -> Seen:
     seen = await _look_at_info(task)
     if seen.state is State.DONE and (seen.info is None or seen.info.expires_at is None):
         return Seen(State.PENDING, seen.info)
+    if seen.state is State.NOT_DONE and seen.info is not None and RESTORING in seen.info.rgp_statuses:
+        reported = await object_intents.is_open(task.app.db, task.registry.name, task.domain["name"])
+        return replace(seen, half=not reported)
     return seen
 
 

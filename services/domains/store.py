@@ -328,15 +328,15 @@ async def lock_registrant(tx: Tx, account_id: UUID) -> Row | None:
 
 
 async def stuck(q: Queryable, before: datetime) -> list[Row]:
-    """Domains that have waited for a registry since before this time; a registrar may take days to let one go, and a
-    holder to confirm: `unconfirmed`."""
+    """Domains that have waited for a registry since before this time, the longest first; a registrar may take days to let
+    one go, and a holder to confirm."""
     return await q.fetch(
-        """SELECT id, name, state, state_since,
-                  EXISTS (SELECT FROM registry_intents i
-                          WHERE i.domain_id = domains.id AND i.outcome = '' AND i.detail = $2) AS unconfirmed
-           FROM domains
-           WHERE state = 'PENDING_REGISTRATION' AND state_since < $1
-              OR state = 'PENDING_TRANSFER' AND state_since < $1 - interval '20 days' LIMIT 100""",
+        """SELECT id, name, state_since FROM domains
+           WHERE (state = 'PENDING_REGISTRATION' AND state_since < $1
+                  OR state = 'PENDING_TRANSFER' AND state_since < $1 - interval '20 days')
+             AND NOT EXISTS (SELECT FROM registry_intents i
+                             WHERE i.domain_id = domains.id AND i.outcome = '' AND i.detail = $2)
+           ORDER BY state_since LIMIT 100""",
         before,
         intents.UNCONFIRMED,
     )

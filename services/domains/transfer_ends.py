@@ -42,8 +42,8 @@ class TransferNotWaiting(DomainError):
     reason = "TRANSFER_NOT_WAITING"
 
 
-async def find(registry: Registry, name: str, since: datetime) -> Transfer | None:
-    """The registry's transfer of a name, if it is one that we asked for, and not before this."""
+async def find(q: Queryable, registry: Registry, name: str, intent: Row) -> Transfer | None:
+    """The registry's transfer of a name, if it is the one that was asked for with this intent."""
     try:
         transfer = await registry.query_transfer(name)
     except EppServerFailure:
@@ -54,8 +54,14 @@ async def find(registry: Registry, name: str, since: datetime) -> Transfer | Non
         return None
     if transfer is None or transfer.requested_by != registry.registrar:
         return None
-    old = transfer.requested_at is not None and transfer.requested_at < since - CLOCKS_APART
-    return None if old else transfer
+    since = intent["created_at"] - CLOCKS_APART
+    if transfer.requested_at is not None and transfer.requested_at < since:
+        return None
+    # Until the registry has taken this one, what has ended may be an earlier one: ordered, taken back, ordered again.
+    taken = intent["detail"] in {intents.PENDING, intents.ANSWERED}
+    if transfer.status != "pending" and not taken and await intents.has_earlier(q, intent, name, since=since):
+        return None
+    return transfer
 
 
 async def info_of(registry: Registry, name: str) -> DomainInfo | None:
@@ -178,7 +184,7 @@ async def _taken_back(tx: Tx, cancelling: Row, item: Row, now: datetime) -> None
 
 async def _send(task: Task) -> bool:
     transfer = await _transfer_of(task)
-    shown = await find(task.registry, task.domain["name"], transfer["created_at"])
+    shown = await _find(task, transfer)
     seen = await _seen(task, transfer, shown)
     if seen.state is State.REFUSED:
         raise Refused(seen.reason, seen.detail)
@@ -192,7 +198,11 @@ async def _send(task: Task) -> bool:
 
 async def _look(task: Task) -> Seen:
     transfer = await _transfer_of(task)
-    return await _seen(task, transfer, await find(task.registry, task.domain["name"], transfer["created_at"]))
+    return await _seen(task, transfer, await _find(task, transfer))
+
+
+async def _find(task: Task, transfer: Row) -> Transfer | None:
+    return await find(task.app.db, task.registry, task.domain["name"], transfer)
 
 
 async def _transfer_of(task: Task) -> Row:

@@ -234,7 +234,7 @@ async def _send(task: Task) -> bool:
 async def _look(task: Task) -> Seen:
     """A transfer is ours when we asked for it, and not long ago: what else is there of the name is not this command's."""
     registry, name = task.registry, task.domain["name"]
-    transfer = await transfer_ends.find(registry, name, task.intent["created_at"])
+    transfer = await transfer_ends.find(task.app.db, registry, name, task.intent)
     if transfer is None:
         return await _look_at_name(task)
     if transfer.status in transfer_ends.APPROVED:

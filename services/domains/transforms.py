@@ -89,12 +89,16 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`info` is what the registry told of the domain, where it told anything; `reason` and `detail` go with REFUSED."""
+    """`info` is what the registry told of the domain, where it told anything; `reason` and `detail` go with REFUSED.
+
+    `half` goes with NOT_DONE: what was said has been carried out, and more is to be said.
+    """
 
     state: State
     info: DomainInfo | None = None
     reason: str = REFUSED
     detail: str = ""
+    half: bool = False
 
 
 class Refused(Exception):
@@ -269,7 +273,7 @@ async def _settle(job: jobs.LeasedJob, task: Task, command: Command) -> bool:
         await _refuse(job, task, command, seen.reason, seen.detail)
     elif seen.state is State.DONE or task.intent["detail"] == intents.ANSWERED:
         await _succeed(job, task, command, seen.info)
-    elif task.intent["detail"] in intents.LEFT_PENDING:
+    elif task.intent["detail"] in intents.LEFT_PENDING and not seen.half:
         await _refuse(job, task, command, *confirmations.refusal(task.intent, REFUSED))
     else:
         return False

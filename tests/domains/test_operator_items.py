@@ -11,6 +11,8 @@ from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, events_pb2
 from portico.domains.v1 import operator_pb2 as op
 from portico.domains.v1 import orders_pb2 as pb
+from services.chassis import jobs
+from services.domains import intents
 from tests.domains.order_desk import CODE, EVERY, RENEW, RESTORE, TRANSFER, Desk, gross, until, wrong_code
 from tests.serving import Refused, person
 
@@ -212,3 +214,22 @@ async def test_a_transfer_that_waits_for_a_code_is_ended_but_cannot_be_tried_wit
     assert (
         await desk.domains.refused(person(account, *EVERY), "RetryTransfer", another)
     ).reason == "TRANSFER_NOT_WAITING"
+
+
+async def test_what_the_last_attempt_learned_counts_though_it_ended_while_the_operator_was_asking(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered = await hanging(desk, "RENEW")
+    take = jobs.take
+
+    async def late(q: Any, kind: str, key: str) -> jobs.LeasedJob | None:
+        # The registry has said yes, and does not show it yet.
+        answered = "UPDATE registry_intents SET detail = $2 WHERE id = $1"
+        await desk.domains.db.execute(answered, UUID(key), intents.ANSWERED)
+        return await take(q, kind, key)
+
+    monkeypatch.setattr(jobs, "take", late)
+    request = op.FailOrderItemRequest(name=ordered.name, reason=WHY)
+    assert (await desk.domains.refused(OPERATOR, "FailOrderItem", request)).reason == "ORDER_ITEM_AT_REGISTRY"
+    assert (await item(desk, ordered))["state"] == "PAID"
+    assert await desk.spent(ordered.account) == gross(RENEW)

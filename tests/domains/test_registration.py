@@ -23,7 +23,7 @@ from portico.identity.v1 import identity_pb2
 from services.chassis import times
 from services.chassis.jobs import Worker
 from services.chassis.sealing import Sealer
-from services.domains import zones
+from services.domains import intents, zones
 from services.domains.app import App
 from services.domains.events import CONSUMES
 from services.domains.jobs import JOBS, report_stuck
@@ -234,7 +234,41 @@ async def test_a_registrar_without_money_at_the_registry_keeps_its_customers_wai
     assert house.creates(name) == [2104, 2104, 1000]
 
 
-async def test_a_registration_whose_job_was_given_up_is_taken_up_again(house: House) -> None:
+async def test_attempts_at_a_registry_that_was_away_do_not_count_against_a_name_that_info_does_not_know_yet(
+    house: House,
+) -> None:
+    name = fresh()
+    house.registry.fault("result", command="create", name=name, code=2104, times=8)
+    house.registry.fault("result", command="create", name=name, code=2302)
+    await house.pay(await house.order(name))
+    await house.ends(name, ACTIVE)
+    assert house.creates(name) == [*[2104] * 8, 2302, 1000]
+
+
+async def wait_for_holders(house: House, count: int) -> list[UUID]:
+    """So many registrations that have waited for their holders for days."""
+    async with house.service.db.transaction() as tx:
+        rows = await tx.fetch(
+            """INSERT INTO domains (account_id, name, unicode_name, tld, state, state_since, auto_renew, nameservers, created_at)
+               SELECT $1, name, name, 'hu', 'PENDING_REGISTRATION', now() - interval '2 days', false, '{}', now()
+               FROM unnest($2::text[]) AS name RETURNING id""",
+            house.account,
+            [fresh() for _ in range(count)],
+        )
+        ids = [row["id"] for row in rows]
+        await tx.execute(
+            """INSERT INTO registry_intents (domain_id, command, auth_info, said_at, detail)
+               SELECT id, 'create', '', now(), $2 FROM unnest($1::uuid[]) AS id""",
+            ids,
+            intents.UNCONFIRMED,
+        )
+    return ids
+
+
+async def test_a_registration_whose_job_was_given_up_is_taken_up_again_however_many_others_wait(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = await wait_for_holders(house, 100)
     name = fresh()
     house.registry.fault("result", command="info", name=name, code=2400, times=1)
     await house.service.db.execute("ALTER TABLE jobs DISABLE TRIGGER jobs_wake")
@@ -247,13 +281,15 @@ async def test_a_registration_whose_job_was_given_up_is_taken_up_again(house: Ho
 
     await until(dead)
     await house.service.db.execute("ALTER TABLE jobs ENABLE TRIGGER jobs_wake")
-    await report_stuck(house.service.app)
-    assert (await house.domain(name)).state == pb.DOMAIN_STATE_PENDING_REGISTRATION
     await house.service.db.execute(
         "UPDATE domains SET state_since = now() - interval '1 h' WHERE id = $1", UUID(domain_id)
     )
     await report_stuck(house.service.app)
+    stuck = [one.__dict__["domain_id"] for one in caplog.records if "stuck at its registry" in one.getMessage()]
+    assert domain_id in stuck
+    assert not {str(one) for one in others} & set(stuck)
     await house.ends(name, ACTIVE)
+    await house.service.db.execute("UPDATE domains SET state = 'DELETED' WHERE id = ANY($1)", others)
 
 
 async def test_money_that_comes_for_a_name_that_has_failed_goes_back(house: House) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -436,3 +437,36 @@ def test_a_list_of_registries_that_cannot_be_is_refused_by_what_is_wrong(
     file.write_text(json.dumps(given))
     with pytest.raises(ValueError, match=problem):
         registries.read(file)
+
+
+async def test_a_registry_that_takes_commands_and_never_answers_holds_up_nothing_of_the_others(two: Two) -> None:
+    owner, here = await two.account(), fresh("com")
+    # The contact at the other registry is there already.
+    await owner.register(fresh("com"))
+    waiting = """WITH d AS (
+        INSERT INTO domains (account_id, name, unicode_name, tld, state, state_since, registered_at, expires_at, auto_renew,
+                             nameservers, created_at)
+        SELECT $1, name, name, 'hu', 'ACTIVE', now(), now(), now() + interval '1 y', false, '{}', now()
+        FROM unnest($2::text[]) AS name RETURNING id)
+        INSERT INTO jobs (kind, key, payload)
+        SELECT 'fetch_contacts', id::text, jsonb_build_object('domain_id', id) FROM d"""
+    two.hungarian.fault("delay", command="info", seconds=5, times=None)
+    try:
+        await two.service.db.execute(waiting, owner.id, [fresh("hu") for _ in range(160)])
+        order = (await owner.order(here)).order
+        began = time.monotonic()
+        await owner.pay(order)
+
+        async def active() -> bool:
+            return (await owner.get(here)).state == domains_pb2.DOMAIN_STATE_ACTIVE
+
+        await until(active)
+        # The client waits a second for an answer: a hundred and sixty jobs at four sessions would be most of a minute.
+        assert time.monotonic() - began < 5
+    finally:
+        two.hungarian.control("DELETE", "/faults")
+        await two.service.db.execute(
+            "DELETE FROM jobs WHERE payload->>'domain_id' IN (SELECT id::text FROM domains "
+            "WHERE account_id = $1 AND tld = 'hu')",
+            owner.id,
+        )

@@ -12,7 +12,7 @@ from portico.domains.v1 import orders_pb2 as pb
 from services.billing import proformas
 from services.domains import renewals
 from tests.billing.conftest import SELLER
-from tests.domains.order_desk import EVERY, FAULTS, RENEW, Desk, gross, until
+from tests.domains.order_desk import EVERY, FAULTS, RENEW, RESTORE, Desk, gross, until
 from tests.serving import person
 
 
@@ -176,3 +176,22 @@ async def test_what_is_not_in_its_redemption_period_is_not_restored(desk: Desk) 
     assert (
         await desk.domains.refused(person(account, *EVERY), "RestoreDomain", wish)
     ).reason == "DOMAIN_NOT_RESTORABLE"
+
+
+@pytest.mark.parametrize("approve", [True, False])
+@pytest.mark.parametrize("half", ["request", "report"])
+async def test_a_restore_that_waits_at_the_registry_ends_as_the_registry_decides(
+    desk: Desk, half: str, approve: bool
+) -> None:
+    account = await desk.account()
+    name, domain_id = await desk.held(account, days=100, deleted=(datetime.now(UTC) - timedelta(days=2)).isoformat())
+    await desk.domains.db.execute("UPDATE domains SET state = 'REDEMPTION' WHERE id = $1", UUID(domain_id))
+    await desk.restore(account, domain_id)
+    desk.registry.fault("pending", command=f"update:{half}", name=name)
+    await desk.pay(account)
+    await desk.waits(name, "pending at the registry")
+    desk.registry.control("POST", f"/pending/{name}/complete", {"approve": approve})
+    # The half that is left over is said once the other has been approved.
+    assert (await desk.ended(name))["state"] == ("DONE" if approve else "FAILED")
+    assert bool(desk.registry.control("GET", f"/domains/{name}")["deleted"]) is not approve
+    assert await desk.spent(account) == (gross(RESTORE) if approve else 0)

@@ -10,7 +10,8 @@ import pytest
 from portico.common.v1 import common_pb2
 from portico.domains.v1 import domains_pb2, events_pb2
 from portico.domains.v1 import orders_pb2 as pb
-from services.domains import transfers
+from services.domains import messages, transfers
+from services.domains.epp import PollMessage, Transfer
 from services.domains.transfer_lists import decode, read
 from tests.domains.order_desk import CODE, EVERY, FAULTS, TRANSFER, Desk, gross, until, wrong_code
 from tests.serving import Refused, person
@@ -258,3 +259,28 @@ async def test_while_the_registry_is_away_nothing_is_ordered_and_a_dry_run_says_
     assert refused.reason == "REGISTRY_UNAVAILABLE"
     [check] = (await desk.transfer(account, (name, CODE), dry_run=True)).checks
     assert (check.ok, check.asked) == (True, False)
+
+
+async def test_a_message_that_comes_while_the_transfer_is_being_ended_waits_for_that(desk: Desk) -> None:
+    account, name = await desk.account(), desk.foreign()
+    await desk.transfer(account, (name, CODE))
+    await desk.pay(account)
+    await desk.waits(name, "pending at the registry")
+    now = datetime.now(UTC)
+    transfer = Transfer(name, "clientApproved", "portico", now, "other", now)
+    message = PollMessage(uuid4().hex, 1, "Transfer approved.", now, transfer=transfer)
+    registry, db = desk.domains.app.registries.named("sandbox"), desk.domains.db
+
+    async def waiting() -> bool:
+        return bool(await db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+
+    async with db.transaction() as tx:
+        job = """SELECT j.id FROM jobs j JOIN registry_intents r ON r.id::text = j.key JOIN domains d ON d.id = r.domain_id
+                 WHERE d.name = $1 FOR UPDATE OF j"""
+        await tx.fetchval(job, name)
+        telling = asyncio.create_task(messages.take(desk.domains.app, registry, message, now))
+        await until(waiting)
+        await tx.fetchval("SELECT 1 FROM domains WHERE name = $1 FOR UPDATE", name)
+    await telling
+    desk.decide(name)
+    assert (await desk.ended(name))["state"] == "DONE"

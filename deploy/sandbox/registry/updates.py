@@ -26,7 +26,7 @@ def update(engine: Engine, context: Context, body: Element) -> Answer:
     domain = engine.sponsored(context, wire.require(body, "name"))
     restore = context.extensions.get(f"{{{RGP}}}update")
     if restore is not None:
-        return _restore(engine, domain, restore)
+        return _restore(engine, context, domain, restore)
     added, removed, changed = (wire.find(body, part) for part in ("add", "rem", "chg"))
     signed = context.extensions.get(f"{{{SECDNS}}}update")
     if added is None and removed is None and changed is None and signed is None:
@@ -121,12 +121,15 @@ def _sign(domain: Domain, part: Element) -> None:
             domain.ds.append(record)
 
 
-def _restore(engine: Engine, domain: Domain, extension: Element) -> Answer:
+def _restore(engine: Engine, context: Context, domain: Domain, extension: Element) -> Answer:
     """request -> pendingRestore; report -> as before the delete."""
     element = wire.find(extension, "restore")
     operation = None if element is None else element.get("op")
     if element is None or operation not in ("request", "report"):
         raise RefusedError(2003, "restore op is missing")
+    if domain.pending:
+        raise RefusedError(2304, "An action is pending", (DOMAIN, "name", domain.name))
+    before = deepcopy(domain)
     if operation == "request":
         if domain.rgp(engine.now) != "redemptionPeriod":
             raise RefusedError(2304, "Not in its redemption period", (DOMAIN, "name", domain.name))
@@ -138,13 +141,13 @@ def _restore(engine: Engine, domain: Domain, extension: Element) -> Answer:
             if wire.find(element, f"report/{tag}") is None:
                 raise RefusedError(2003, f"{tag} is missing from the report")
         domain.deleted, domain.restoring = "", False
-    engine.store.put_domain(domain)
+    answer = engine.keep(context, "update", before, domain, Answer())
     grace = domain.rgp(engine.now)
-    if not grace:
-        return Answer()
-    shown = wire.node(RGP, "upData")
-    wire.add(shown, "rgpStatus", s=grace)
-    return Answer(extensions=[shown])
+    if grace and answer.code != 1001:
+        shown = wire.node(RGP, "upData")
+        wire.add(shown, "rgpStatus", s=grace)
+        answer.extensions = [shown]
+    return answer
 
 
 def _statuses(part: Element) -> list[str]:

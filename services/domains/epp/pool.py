@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 
-from services.domains.epp.errors import EppUnavailable
+from services.domains.epp.errors import EppUnavailable, EppUnknown
 from services.domains.epp.session import Access, Session
 
 KEEP_ALIVE = 120.0
@@ -15,6 +15,8 @@ PROVE_AFTER = 30.0
 """Seconds of idling after which a session must prove that it lives before it carries a command."""
 BACKOFF, BACKOFF_MOST = 0.25, 30.0
 """Seconds without a new connection after the second failure in a row, doubling with each, and at most."""
+SILENT_AFTER = 3
+"""Waits for an answer that ended with none, with no answer between them, after which a registry counts as silent."""
 
 
 class Pool:
@@ -29,6 +31,9 @@ class Pool:
         self._busy = 0
         self._failures = 0
         self._not_before = 0.0
+        self._unanswered = 0
+        self._silent_until = 0.0
+        self._probing = False
 
     @property
     def sessions(self) -> int:
@@ -40,24 +45,52 @@ class Pool:
         """A session that was alive a moment ago. Raises EppUnavailable."""
         if self._closing.is_set():
             raise EppUnavailable("the registry client is closed")
+        self._refuse_while_silent()
         try:
             async with asyncio.timeout(self._access.timeout):
                 await self._slots.acquire()
         except TimeoutError:
             raise EppUnavailable("every session is busy") from None
         try:
-            session = await self._take()
-            self._busy += 1
-            try:
-                yield session
-            finally:
-                self._busy -= 1
-                if self._closing.is_set():
-                    session.abort()
-                elif session.usable:
-                    self._idle.append(session)
+            self._refuse_while_silent()
+            async with self._listening():
+                session = await self._take()
+                self._busy += 1
+                try:
+                    yield session
+                finally:
+                    self._busy -= 1
+                    if self._closing.is_set():
+                        session.abort()
+                    elif session.usable:
+                        self._unanswered = 0
+                        self._idle.append(session)
         finally:
             self._slots.release()
+
+    def _refuse_while_silent(self) -> None:
+        """Where the registry lets us wait in vain, callers learn it at once, and one at a time tries it again: whoever waits
+        there would hold up those who want another registry."""
+        silent = self._unanswered >= SILENT_AFTER
+        if silent and (self._probing or time.monotonic() < self._silent_until):
+            raise EppUnavailable("no answer: the registry was silent a moment ago")
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        """Notes whether the registry let somebody wait in vain."""
+        probing = self._unanswered >= SILENT_AFTER
+        self._probing = self._probing or probing
+        try:
+            yield
+        except (EppUnknown, EppUnavailable) as error:
+            if isinstance(error.__cause__, TimeoutError):
+                self._unanswered += 1
+                pause = min(BACKOFF * 2.0 ** min(max(self._unanswered - SILENT_AFTER, 0), 20), BACKOFF_MOST)
+                self._silent_until = time.monotonic() + pause * random.uniform(0.8, 1.2)  # noqa: S311
+            raise
+        finally:
+            if probing:
+                self._probing = False
 
     async def _take(self) -> Session:
         while self._idle:
