@@ -85,7 +85,8 @@ class Operations:
             if step["state"] in _ENDED:
                 steps.append(step)
             else:
-                steps.append({**step, "state": rest, "at": now})
+                # What it waited for, it waits for no longer.
+                steps.append({**step, "state": rest, "at": now, "detail": ""})
                 rest = SUCCEEDED if state == SUCCEEDED else CANCELLED
         await self._save(tx, operation_id, state, steps, reason=reason, metadata=metadata or {})
 

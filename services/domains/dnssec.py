@@ -67,7 +67,14 @@ async def set_dnssec(
         )
         state = "ENABLING" if enabled else "DISABLING"
         await zone_store.keep_dnssec(
-            tx, zone["id"], state, since=now, operation_id=operation["id"], ds=zone["ds"] if not enabled else []
+            tx,
+            zone["id"],
+            state,
+            since=now,
+            # Until when resolvers may know an earlier DS: if the registry refuses this one, its keys still wait it out.
+            until=zone["dnssec_until"] if enabled else None,
+            operation_id=operation["id"],
+            ds=zone["ds"] if not enabled else [],
         )
         if enabled:
             payload = {"zone_id": str(zone["id"]), "operation_id": str(operation["id"]), "actor": actor.ref_json()}
@@ -113,7 +120,13 @@ async def sign(job: jobs.LeasedJob, app: App) -> None:
             return
         records = [asdict(one) for one in ds]
         await zone_store.keep_dnssec(
-            tx, zone_id, zone["dnssec"], since=zone["dnssec_since"], operation_id=operation_id, ds=records
+            tx,
+            zone_id,
+            zone["dnssec"],
+            since=zone["dnssec_since"],
+            until=zone["dnssec_until"],
+            operation_id=operation_id,
+            ds=records,
         )
         await operations.step(tx, operation_id, "keys", SUCCEEDED)
         await operations.step(tx, operation_id, "published", SUCCEEDED)
@@ -149,6 +162,8 @@ async def unsign(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     async with job.finishing(app.db) as tx:
         domain = await store.lock(tx, zone["domain_id"])
         await zone_store.keep_dnssec(tx, zone_id, "OFF", since=now, ds=[])
+        if "refused" in job.payload:
+            return  # which was told, and nothing has changed for anybody
         await operations.finish(tx, operation_id, SUCCEEDED)
         actor = transforms.actor_of(job.payload["actor"], domain["account_id"])
         await changes.tell(
@@ -224,12 +239,21 @@ async def _succeed(tx: Tx, task: Task, _info: DomainInfo | None) -> None:
 
 
 async def _refuse(tx: Tx, task: Task, reason: str) -> None:
-    """Back to where it was: without a DS the keys harm nobody, with one they are there."""
+    """Back to where it was: with a DS that stays the keys stay too; keys whose DS the registry never took go."""
     await changes.log_refusal(tx, task, "domain.dnssec_refused", reason)
     zone = await _current(tx, task)
-    if zone is not None:
-        state = "OFF" if task.parameters["ds"] else "ON"
-        await zone_store.keep_dnssec(tx, zone["id"], state, since=task.now, ds=[] if state == "OFF" else zone["ds"])
+    if zone is None or task.operation_id is None:
+        return
+    if not task.parameters["ds"]:
+        await zone_store.keep_dnssec(tx, zone["id"], "ON", since=task.now, ds=zone["ds"])
+        return
+    until = max(zone["dnssec_until"] or task.now, task.now)
+    state = "DISABLING" if until > task.now else "REMOVING"
+    await zone_store.keep_dnssec(
+        tx, zone["id"], state, since=task.now, until=until, operation_id=task.operation_id, ds=zone["ds"]
+    )
+    payload = {"zone_id": str(zone["id"]), "operation_id": str(task.operation_id), "refused": True}
+    await jobs.add(tx, UNSIGN, payload, key=str(task.operation_id), run_at=until)
 
 
 async def _current(tx: Tx, task: Task) -> Row | None:

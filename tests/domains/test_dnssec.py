@@ -120,7 +120,32 @@ async def test_a_refused_ds_leaves_the_zone_as_if_unsigned(registrar: Registrar)
     domain.fault("result", code=2306)
     on = await set_dnssec(domain, True)
     assert await domain.ends(on.operation) == ("FAILED", "REGISTRY_REFUSED")
-    assert (await state(domain), ds(domain)) == ("OFF", [])
+
+    async def off() -> bool:
+        return await state(domain) == "OFF"
+
+    await until(off)
+    assert (ds(domain), await keys(domain)) == ([], [])
+    assert await domain.logged() == ["domain.dnssec_refused"]
+
+
+async def test_keys_whose_way_back_is_refused_still_wait_for_resolvers_to_forget_their_ds(registrar: Registrar) -> None:
+    domain = await published(registrar)
+    assert await domain.ends((await set_dnssec(domain, True)).operation) == ("SUCCEEDED", "")
+    off = await set_dnssec(domain, False)
+    await domain.waits(off.operation, "ds_gone", "until ")
+    domain.fault("result", code=2306)
+    on = await set_dnssec(domain, True)
+    assert await domain.ends(on.operation) == ("FAILED", "REGISTRY_REFUSED")
+    assert await state(domain) == "DISABLING"
+    assert len(await keys(domain)) == 1
+    await let_pass(domain)
+
+    async def gone() -> bool:
+        return await state(domain) == "OFF"
+
+    await until(gone)
+    assert await keys(domain) == []
 
 
 async def test_one_can_turn_back_while_the_ds_runs_out(registrar: Registrar) -> None:

@@ -37,6 +37,10 @@ CREATE INDEX domains_unsynced ON domains (tld, synced_at)
     WHERE state IN ('ACTIVE', 'EXPIRED', 'REDEMPTION', 'PENDING_DELETE');
 
 -- Lock periods by date say it, for names that come here as for those that go.
+INSERT INTO tld_locks (tld, kind, from_date, days)
+    SELECT tld, kind, current_date, transfer_lock_days FROM tlds, unnest('{REGISTRATION,TRANSFER}'::text[]) AS kind
+    WHERE transfer_lock_days <> CASE WHEN tld IN ('hu', 'eu') THEN 0 ELSE 60 END AND transfer_lock_days <= 365
+    ON CONFLICT DO NOTHING;
 ALTER TABLE tlds DROP COLUMN transfer_lock_days;
 
 -- What two registries' registrars publish of them. .hu: renewed for 30 days after the expiry, then 30 days parked, from where
@@ -46,6 +50,7 @@ UPDATE tlds SET renew_grace_days = 0 WHERE tld = 'eu' AND renew_grace_days = 30;
 
 -- When somebody else became its holder: another contact, or another name in the contact.
 ALTER TABLE domains ADD COLUMN registrant_changed_at timestamptz;
-UPDATE domains d SET registrant_changed_at = (
-    SELECT max(i.settled_at) FROM registry_intents i
-    WHERE i.domain_id = d.id AND i.command = 'contacts' AND i.outcome = 'DONE' AND i.parameters->'roles' ? 'registrant');
+UPDATE domains d SET registrant_changed_at = i.at
+  FROM (SELECT domain_id, max(settled_at) AS at FROM registry_intents
+        WHERE command = 'contacts' AND outcome = 'DONE' AND parameters->'roles' ? 'registrant' GROUP BY domain_id) i
+ WHERE i.domain_id = d.id;
