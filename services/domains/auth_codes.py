@@ -19,6 +19,7 @@ from services.domains.app import App, operations
 from services.domains.changes import DomainLocked
 from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUnavailable, EppUnknown
 from services.domains.orders import RegistryUnavailable
+from services.domains.registries import WHILE_WAITING
 from services.domains.transforms import Command, Seen, State, Task
 
 COMMAND = "auth_code"
@@ -54,7 +55,7 @@ async def request(app: App, actor: Actor, scope: Scope, domain_id: UUID, now: da
                 delivery, operation_id=await _set(tx, app.sealer, domain, intents.new_auth_info(), actor, now)
             )
     try:
-        info = await app.registries.of(domain["name"]).info(domain["name"])
+        info = await app.registries.of(domain["name"]).within(WHILE_WAITING).info(domain["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise RegistryUnavailable(f"the registry does not answer: {error}") from error
     if info is not None and info.auth_info:

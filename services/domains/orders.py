@@ -21,6 +21,7 @@ from services.domains.app import App
 from services.domains.epp import EppRefused, EppUnavailable, EppUnknown, Registry
 from services.domains.names import DomainInvalid, Name, parse, refused_character
 from services.domains.order_items import Wanted
+from services.domains.registries import WHILE_WAITING
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ async def _free(app: App, names: Set[str]) -> dict[str, bool]:
 
     async def ask(registry: Registry, its: Sequence[str]) -> None:
         try:
-            answers = await registry.check(its)
+            answers = await registry.within(WHILE_WAITING).check(its)
         except (EppUnavailable, EppUnknown, EppRefused) as error:
             log.warning("a registry cannot say what is free", extra={"registry": registry.name, "cause": str(error)})
             return

@@ -94,6 +94,10 @@ def _value(name: str, value: Any, where: str, folder: Path) -> Any:
     return folder / value if name.endswith("_file") else value
 
 
+WHILE_WAITING = 2.5
+"""Seconds for an answer that somebody waits for; a job has those of the registry's account."""
+
+
 class Registries:
     """ValueError when two of them run one top-level domain, or have one name."""
 

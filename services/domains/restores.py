@@ -26,6 +26,7 @@ from services.domains.epp import (
 )
 from services.domains.order_items import Wanted
 from services.domains.orders import Ordered, RegistryUnavailable
+from services.domains.registries import WHILE_WAITING
 from services.domains.transforms import Command, Refused, Seen, State, Task
 
 COMMAND = "restore"
@@ -61,7 +62,7 @@ async def order(
         raise DomainNotFound("no such domain", field="domain_id")
     try:
         registry = app.registries.of(rows[0]["name"])
-        info = await registry.info(rows[0]["name"])
+        info = await registry.within(WHILE_WAITING).info(rows[0]["name"])
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise RegistryUnavailable(f"the registry does not answer: {error}") from error
     async with app.db.transaction() as tx:

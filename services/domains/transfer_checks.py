@@ -17,6 +17,7 @@ from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUn
 from services.domains.lifecycle import Facts, Rules
 from services.domains.names import DomainInvalid, Name, parse
 from services.domains.orders import DomainAlreadyHere, DomainRepeated, RegistryUnavailable, TldNotSold, in_house
+from services.domains.registries import WHILE_WAITING
 from services.domains.transfer_lists import Line
 
 _WRONG_CODE = 2202
@@ -199,7 +200,7 @@ async def _ask(app: App, account_id: UUID, checks: Sequence[Check], asked: Asked
                 name, paid = one.name.ascii, False
                 asked.open.add(name)
                 try:
-                    asked.told[name] = await registry.info(name, one.line.code)
+                    asked.told[name] = await registry.within(WHILE_WAITING).info(name, one.line.code)
                 except (EppUnavailable, EppUnknown, EppServerFailure):
                     asked.silent.add(registry)
                 except EppRefused as error:

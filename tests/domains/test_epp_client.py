@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -406,6 +407,16 @@ async def test_a_registry_that_wants_our_certificate_sees_it(tmp_path: Path) -> 
             async with connect(strict, client_files=files) as client:
                 with pytest.raises(EppUnavailable, match="no connection"):
                     await client.check(["any.hu"])
+
+
+async def test_who_waits_has_an_answer_in_time_or_none(sandbox: Sandbox) -> None:
+    async with connect(sandbox, timeout=20.0) as client:
+        sandbox.fault("delay", command="check", name="slow.hu", seconds=15.0)
+        start = time.monotonic()
+        with pytest.raises(EppUnavailable):
+            await client.within(0.3).check(["slow.hu"])
+        assert time.monotonic() - start < 3
+        assert (await client.check(["quick.hu"]))["quick.hu"].available
 
 
 async def test_sessions_are_opened_when_needed_and_kept_to_their_number(sandbox: Sandbox) -> None:

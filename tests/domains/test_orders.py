@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,26 +29,27 @@ EVERY = ("domains.read", "domains.order", "domains.authcode", "dns.read")
 
 
 @pytest.fixture(scope="session")
-async def domains(database: Database, run_dir: Path) -> AsyncIterator[Serving]:
-    with sandbox.registry(run_dir / "orders-registry") as registry:
-        client = registry.client()
-        async with serving(
-            "domains",
-            await database("domains"),
-            run_dir,
-            make_app=lambda db: App(
-                db,
-                Registries([client]),
-                PowerDns("http://127.0.0.1:1", ""),
-                ("ns1.portico.example",),
-                Sealer([bytes(32)]),
-            ),
-            register=register,
-            make_stub=domains_pb2_grpc.DomainsServiceStub,
-            consumes=CONSUMES,
-        ) as running:
-            yield running
-        await client.close()
+def registry(run_dir: Path) -> Iterator[sandbox.Sandbox]:
+    with sandbox.registry(run_dir / "orders-registry") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def domains(database: Database, run_dir: Path, registry: sandbox.Sandbox) -> AsyncIterator[Serving]:
+    client = registry.client()
+    async with serving(
+        "domains",
+        await database("domains"),
+        run_dir,
+        make_app=lambda db: App(
+            db, Registries([client]), PowerDns("http://127.0.0.1:1", ""), ("ns1.portico.example",), Sealer([bytes(32)])
+        ),
+        register=register,
+        make_stub=domains_pb2_grpc.DomainsServiceStub,
+        consumes=CONSUMES,
+    ) as running:
+        yield running
+    await client.close()
 
 
 def fresh() -> str:
@@ -104,6 +105,16 @@ async def test_an_order_of_ten_thousand_names_is_taken_within_the_gateways_patie
     answer = await ordered(domains, uuid4(), *(fresh() for _ in range(10_000)))
     assert len(answer.order.items) == 10_000
     assert time.monotonic() - start < 10
+
+
+async def test_a_registry_that_is_silent_is_not_waited_for(domains: Serving, registry: sandbox.Sandbox) -> None:
+    name = fresh()
+    registry.fault("delay", command="check", name=name, seconds=15.0)
+    start = time.monotonic()
+    request = pb.RegisterDomainsRequest(request_id=uuid4().hex, names=[name])
+    refused = await domains.refused(person(uuid4(), *EVERY), "RegisterDomains", request)
+    assert refused.reason == "REGISTRY_UNAVAILABLE"
+    assert time.monotonic() - start < 8
 
 
 async def test_an_order_of_wrong_names_only_writes_nothing(domains: Serving) -> None:

@@ -1,6 +1,7 @@
 """The registry as the domains service sees it: typed operations over a pool of EPP sessions."""
 
 import asyncio
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -76,6 +77,7 @@ class Registry:
         # The message queue has a session of its own: customers' commands never wait for it, nor it for them.
         self._mailbox = Pool(self._access, 1)
         # A session stays free of a long list, for the registrations that were paid.
+        self._within: float | None = None
         self._checks_abreast = max(sessions - 1, 1)
 
     def runs(self, name: str) -> bool:
@@ -86,6 +88,12 @@ class Registry:
     def registrar(self) -> str:
         """Who we are to the registry (clID)."""
         return self._access.registrar
+
+    def within(self, seconds: float) -> Self:
+        """The same, on the same sessions, for somebody who waits: no answer within so many seconds is none."""
+        hurried = copy.copy(self)
+        hurried._within = seconds
+        return hurried
 
     async def __aenter__(self) -> Self:
         return self
@@ -312,8 +320,8 @@ class Registry:
             raise EppUnavailable(str(error)) from error
 
     async def _once(self, command: Command, extract: Callable[[Response], T], pool: Pool) -> tuple[T, int]:
-        async with pool.session() as session:
-            response = await session.send(command)
+        async with pool.session(self._within) as session:
+            response = await session.send(command, self._within)
             if response.code >= 2000:
                 failed = response.code == 2400 or response.code >= 2500
                 kind = EppServerFailure if failed else EppRefused

@@ -41,20 +41,21 @@ class Pool:
         return self._busy + sum(session.usable for session in self._idle)
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """A session that was alive a moment ago. Raises EppUnavailable."""
+    async def session(self, within: float | None = None) -> AsyncIterator[Session]:
+        """A session that was alive a moment ago; `within` so many seconds each for waiting and for connecting, as a command
+        gets where it is left out. Raises EppUnavailable."""
         if self._closing.is_set():
             raise EppUnavailable("the registry client is closed")
         self._refuse_while_silent()
         try:
-            async with asyncio.timeout(self._access.timeout):
+            async with asyncio.timeout(within or self._access.timeout):
                 await self._slots.acquire()
         except TimeoutError:
             raise EppUnavailable("every session is busy") from None
         try:
             self._refuse_while_silent()
             async with self._listening():
-                session = await self._take()
+                session = await self._take(within)
                 self._busy += 1
                 try:
                     yield session
@@ -92,24 +93,24 @@ class Pool:
             if probing:
                 self._probing = False
 
-    async def _take(self) -> Session:
+    async def _take(self, within: float | None) -> Session:
         while self._idle:
             session = self._idle.pop()
             if not session.usable:
                 session.abort()
             elif session.idle < PROVE_AFTER or await session.hello():
                 return session
-        session = await self._open()
+        session = await self._open(within)
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="epp keep-alive")
         return session
 
-    async def _open(self) -> Session:
+    async def _open(self, within: float | None) -> Session:
         """Where the registry is away, callers learn it at once, and it is left in peace for ever longer."""
         if time.monotonic() < self._not_before:
             raise EppUnavailable("no connection: the registry was away a moment ago")
         try:
-            session = await Session.open(self._access)
+            session = await Session.open(self._access, within)
         except EppUnavailable:
             self._failures += 1
             if self._failures > 1:

@@ -49,11 +49,11 @@ class Session:
         self.commands = 0
 
     @classmethod
-    async def open(cls, access: Access) -> "Session":
+    async def open(cls, access: Access, within: float | None = None) -> "Session":
         """Connect and log in. Raises EppUnavailable (EppLoginRefused when we are not let in)."""
         writer: asyncio.StreamWriter | None = None
         try:
-            async with asyncio.timeout(access.timeout):
+            async with asyncio.timeout(within or access.timeout):
                 context = await asyncio.to_thread(_trust, access)
                 reader, writer = await asyncio.open_connection(
                     access.host, access.port, ssl=context, server_hostname=access.server_name
