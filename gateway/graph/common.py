@@ -68,7 +68,7 @@ SCALARS: Mapping[object, Any] = {
         description="A domain name; Unicode or A-labels are accepted, A-labels are answered.",
         serialize=_same,
         # Whether it is a name that can exist is the domains service's to say, per name and with its reason.
-        parse_value=_text("a domain name", lambda v: 0 < len(v) <= 1000),
+        parse_value=_text("a domain name", lambda v: len(v) <= 1000),
     ),
     CurrencyCode: strawberry.scalar(
         name="CurrencyCode",

@@ -4,6 +4,7 @@ HU: dict[str, str] = {
     "pending at the registry": "a nyilvántartó döntésére vár",
     "the holder must confirm at the registry": "a birtokosnak meg kell erősítenie a nyilvántartónál",
     "registry away": "a nyilvántartó nem érhető el",
+    "no answer from the registry yet": "a nyilvántartó még nem válaszolt",
     "nameservers away": "a névszerverek nem érhetők el",
     "waits for the right auth code": "a helyes átregisztrációs kódra vár",
     "decided before the cancel reached the registry": "már döntöttek róla, mire a visszavonás a nyilvántartóhoz ért",

@@ -66,7 +66,7 @@ def spelled(text: str) -> Name:
     """The same to look a name up: a held one is found whatever its letters, as the rules may be younger than it is."""
     stripped = _DOTS.sub(".", text.strip()).removesuffix(".")
     if not stripped:
-        raise DomainInvalid("the name is empty", name=text[:255])
+        raise DomainInvalid("the name is empty", name="–")
     try:
         ascii_name = idna.encode(stripped, uts46=True, std3_rules=True, transitional=False).decode().lower()
         unicode_name = idna.decode(ascii_name)

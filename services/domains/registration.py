@@ -21,6 +21,7 @@ from services.domains import (
     order_items,
     orders,
     store,
+    transforms,
     zones,
 )
 from services.domains.app import App, operations
@@ -106,10 +107,14 @@ async def give_up(app: App, domain: Row, actor: Actor, why: str, now: datetime) 
         registry = app.registries.of(domain["name"])
         info = await registry.info(domain["name"])
         if info is not None and info.cl_id == registry.registrar:
-            raise OrderItemAtRegistry("the registry has it for us", name=domain["unicode_name"])
+            pending = "pendingCreate" in info.statuses
+            detail = "it is pending at the registry" if pending else "the registry has it for us"
+            raise OrderItemAtRegistry(detail, name=domain["unicode_name"])
         await _fail(job, app, domain, intent, GIVEN_UP, why, now, actor)
     except (EppUnavailable, EppUnknown, EppRefused) as error:
         raise orders.RegistryUnavailable(f"the registry does not answer: {error}") from error
+    except jobs.LeaseLost as error:
+        raise OrderItemBusy("it was taken up again meanwhile", name=domain["unicode_name"]) from error
     finally:
         await jobs.give_back(app.db, job)
 
@@ -155,7 +160,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     except EppUnavailable as error:
         await _away(job, app, domain, intent, error)
     except EppServerFailure as error:
-        raise jobs.RetryLater(cause=f"the registry failed: {error}") from error
+        await _unanswered(job, app, domain, None, f"the registry failed: {error}", error)
     except EppRefused as error:
         # 2302: perhaps our own earlier create, the answer to which was lost.
         if error.code == _OBJECT_EXISTS:
@@ -166,7 +171,7 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
         await _refused(job, app, domain, intent, error, now)
         return
     except EppUnknown as error:
-        raise jobs.RetryLater(_SETTLE_SECONDS, cause=f"outcome unknown: {error}") from error
+        await _unanswered(job, app, domain, _SETTLE_SECONDS, f"outcome unknown: {error}", error)
     if created.pending:
         await _wait(job, app, domain, intent, now)
     try:
@@ -176,6 +181,16 @@ async def run(job: jobs.LeasedJob, app: App, now: datetime) -> None:
     if info is None:
         raise jobs.RetryLater(_SETTLE_SECONDS, cause="created, but the registry does not know it yet")
     await _succeed(job, app, domain, intent, info, now)
+
+
+async def _unanswered(
+    job: jobs.LeasedJob, app: App, domain: Row, seconds: float | None, cause: str, error: Exception
+) -> NoReturn:
+    """It may have been carried out: the next attempt looks first."""
+    async with app.db.transaction() as tx:
+        await job.hold(tx)
+        await operations.step(tx, domain["operation_id"], "registry_create", WAITING, detail=transforms.UNANSWERED)
+    raise jobs.RetryLater(seconds, cause=cause) from error
 
 
 async def _settle(job: jobs.LeasedJob, app: App, domain: Row, intent: Row, now: datetime) -> bool:
@@ -295,7 +310,11 @@ async def _fail(
         await object_intents.close(tx, domain["id"], served=False)
         await store.mark_failed(tx, domain["id"], reason, now)
         await operations.finish(
-            tx, domain["operation_id"], FAILED, reason=reason, metadata={"name": domain["unicode_name"]}
+            tx,
+            domain["operation_id"],
+            FAILED,
+            reason=reason,
+            metadata={"name": domain["unicode_name"], "detail": detail},
         )
         await audit.record(
             tx,

@@ -272,7 +272,8 @@ async def mark_active(
     tx: Tx, domain_id: UUID, registered_at: datetime, expires_at: datetime, statuses: Sequence[str], now: datetime
 ) -> None:
     await tx.execute(
-        """UPDATE domains SET state = 'ACTIVE', state_since = $5, registered_at = $2, expires_at = $3, statuses = $4
+        """UPDATE domains SET state = 'ACTIVE', state_since = $5, synced_at = $5, registered_at = $2, expires_at = $3,
+                  statuses = $4
            WHERE id = $1""",
         domain_id,
         registered_at,

@@ -38,7 +38,7 @@ async def change(
     """Columns of registry_store.RULES, and the whole list of lock periods where one is given. TldNotFound, TldExists."""
     tld = names.top_level(text)
     if tld is None:
-        raise _wrong("tld", "is no top-level domain", field="tld")
+        raise _wrong("tld", f"{text[:63]!r} is no top-level domain", field="tld")
     async with db.transaction() as tx:
         if create:
             if not await registry_store.insert_tld(tx, tld):

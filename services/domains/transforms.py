@@ -24,6 +24,8 @@ from services.domains.epp import DomainInfo, EppRefused, EppServerFailure, EppUn
 log = logging.getLogger(__name__)
 KIND = "transform"
 REFUSED = "REGISTRY_REFUSED"
+#: What a step tells of a command that got no proper answer (see gateway/messages/steps).
+UNANSWERED = "no answer from the registry yet"
 _BILLING_FAILURE = 2104
 _NOT_AUTHORIZED = 2201
 #: Seconds before an unknown outcome is looked into.
@@ -286,10 +288,10 @@ async def _say(job: jobs.LeasedJob, task: Task, command: Command) -> None:
     except EppUnavailable as error:
         await _unsay(job, task, command, error)
     except EppServerFailure as error:
-        # Registries have answered 2400 for work they had done: the next attempt looks first.
-        raise jobs.RetryLater(cause=f"the registry failed: {error}") from error
+        # Registries have answered 2400 for work they had done.
+        await _unanswered(job, task, command, None, f"the registry failed: {error}", error)
     except EppUnknown as error:
-        raise jobs.RetryLater(_SETTLE_SECONDS, cause=f"outcome unknown: {error}") from error
+        await _unanswered(job, task, command, _SETTLE_SECONDS, f"outcome unknown: {error}", error)
     except Refused as error:
         await _refuse(job, task, command, error.reason, str(error), error.metadata)
         return
@@ -333,6 +335,16 @@ async def _unsay(job: jobs.LeasedJob, task: Task, command: Command, error: Excep
         await intents.unsay(tx, task.intent["id"], str(error))
         await _step(tx, task, command, WAITING, "registry away")
     raise jobs.RetryLater(cause=f"the registry is away: {error}") from error
+
+
+async def _unanswered(
+    job: jobs.LeasedJob, task: Task, command: Command, seconds: float | None, cause: str, error: Exception
+) -> NoReturn:
+    """It may have been carried out: the next attempt looks first."""
+    async with task.app.db.transaction() as tx:
+        await job.hold(tx)
+        await _step(tx, task, command, WAITING, UNANSWERED)
+    raise jobs.RetryLater(seconds, cause=cause) from error
 
 
 async def _pending(job: jobs.LeasedJob, task: Task, command: Command) -> NoReturn:

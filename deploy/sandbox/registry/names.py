@@ -8,6 +8,8 @@ from deploy.sandbox.registry.wire import DOMAIN, HOST, Element, RefusedError, fi
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
 LONGEST = {"hu": 5}
 """Years that may be bought at once and held at most; ten elsewhere."""
+TRANSFER_ADDS = {"hu": 0, "eu": 0}
+"""Years that a transfer adds to a name; one elsewhere."""
 CODES_BY_MAIL = frozenset({"hu"})
 """Zones of which the registry mails each new auth code to the holder."""
 

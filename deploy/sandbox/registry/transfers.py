@@ -5,7 +5,7 @@ from datetime import timedelta
 from deploy.sandbox.registry import wire
 from deploy.sandbox.registry.domains import GRACE, same_code
 from deploy.sandbox.registry.engine import Context, Engine, handles
-from deploy.sandbox.registry.names import later, longest, period
+from deploy.sandbox.registry.names import TRANSFER_ADDS, later, longest, period, zone_of
 from deploy.sandbox.registry.store import Domain, at, iso
 from deploy.sandbox.registry.wire import DOMAIN, Answer, Element, RefusedError
 
@@ -44,7 +44,7 @@ def _request(engine: Engine, context: Context, body: Element, domain: Domain) ->
     if domain.transfer and domain.transfer["status"] == "pending":
         raise RefusedError(2300, "A transfer is pending", (DOMAIN, "name", domain.name))
     engine.permitted(domain, "Transfer")
-    years = period(body, domain.name)
+    years = period(body, domain.name, default=TRANSFER_ADDS.get(zone_of(domain.name), 1))
     now = engine.now
     # A transfer adds its years but never past what the zone allows to hold.
     until = min(later(at(domain.expires), years), max(later(now, longest(domain.name)), at(domain.expires)))
