@@ -54,6 +54,7 @@ def list_tlds(context: typer.Context, as_json: Json = False) -> None:
     rows = [
         (
             one.tld,
+            one.registry or "none",
             "yes" if one.rules.sold else "no",
             f"{one.rules.min_years}-{one.rules.max_years}",
             one.rules.auth_code_delivery.lower(),
@@ -63,7 +64,16 @@ def list_tlds(context: typer.Context, as_json: Json = False) -> None:
         )
         for one in answer.tlds
     ]
-    heads = ("TLD", "SOLD", "YEARS", "AUTH CODE", "NAMESERVERS", "GRACE/REDEMPTION/DELETE DAYS", "NEW HOLDER BY")
+    heads = (
+        "TLD",
+        "REGISTRY",
+        "SOLD",
+        "YEARS",
+        "AUTH CODE",
+        "NAMESERVERS",
+        "GRACE/REDEMPTION/DELETE DAYS",
+        "NEW HOLDER BY",
+    )
     output.table(heads, rows, "There is no top-level domain.")
 
 

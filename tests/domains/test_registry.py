@@ -527,6 +527,7 @@ async def test_rules_that_an_operator_changes_count_at_once_and_the_others_stay(
     domain = await desk.hold("szabaly.info", created=now - timedelta(days=10))
     tlds = (await desk.service.call(OPERATOR, "ListTlds", op.ListTldsRequest())).tlds
     [before] = [one.rules for one in tlds if one.tld == "info"]
+    assert {one.registry for one in tlds if one.tld == "info"} == {"sandbox"}
     rules = op.TldRules(
         renew_grace_days=7,
         idn_scripts=op.StringList(values=["Latin", "Greek"]),
@@ -588,6 +589,7 @@ async def test_an_operator_adds_a_top_level_domain_which_is_not_sold_until_its_r
     request = op.SetTldRulesRequest(tld=".XN--p1ai", rules=op.TldRules(max_years=2), create=True)
     added = (await desk.service.call(OPERATOR, "SetTldRules", request)).tld
     assert (added.tld, added.rules.sold, added.rules.max_years) == ("xn--p1ai", False, 2)
+    assert added.registry == ""
     again = await desk.service.refused(OPERATOR, "SetTldRules", request)
     assert (again.reason, again.fields) == ("TLD_EXISTS", ["tld"])
     request = op.SetTldRulesRequest(tld="xn--p1ai", rules=op.TldRules(sold=True))

@@ -45,7 +45,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
 
     @requires(PERMISSION)
     async def ListTlds(self, _: pb.ListTldsRequest, __: Call) -> pb.ListTldsResponse:
-        return pb.ListTldsResponse(tlds=map(_tld, await registry_store.list_tlds(self.db)))
+        return pb.ListTldsResponse(tlds=[self._tld(row) for row in await registry_store.list_tlds(self.db)])
 
     @requires(PERMISSION)
     async def SetTldRules(self, req: pb.SetTldRulesRequest, call: Call) -> pb.SetTldRulesResponse:
@@ -61,7 +61,7 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
                 {"kind": one.kind, "from_date": one.from_date, "days": one.days} for one in req.rules.locks.periods
             ]
         row = await tld_rules.change(self.db, call.actor, req.tld, changed, locks, create=req.create)
-        return pb.SetTldRulesResponse(tld=_tld(row))
+        return pb.SetTldRulesResponse(tld=self._tld(row))
 
     @requires(PERMISSION)
     async def SyncDomain(self, req: pb.SyncDomainRequest, call: Call) -> pb.SyncDomainResponse:
@@ -100,6 +100,11 @@ class OperatorRpc(operator_pb2_grpc.DomainsOperatorServiceServicer):
         if not found:
             raise DomainNotFound(f"no domain {name.ascii}", field="name", name=name.unicode)
         return pb.ShowDomainResponse(histories=map(_history, found))
+
+    def _tld(self, row: Row) -> pb.Tld:
+        registries = self.app.registries
+        name = registries.of(row["tld"]).name if registries.runs(row["tld"]) else ""
+        return pb.Tld(tld=row["tld"], rules=_rules(row), registry=name)
 
     async def _live(self, text: str) -> Row:
         """The house's present domain of this name, whoever's it is."""
@@ -145,7 +150,7 @@ def _registry(registry: Registry, found: Row | None) -> pb.Registry:
     return one
 
 
-def _tld(row: Row) -> pb.Tld:
+def _rules(row: Row) -> pb.TldRules:
     rules = pb.TldRules(locks=pb.LockPeriodList(periods=[pb.LockPeriod(**one) for one in row["locks"]]))
     for name in registry_store.RULES:
         if name in _LISTS:
@@ -153,7 +158,7 @@ def _tld(row: Row) -> pb.Tld:
         else:
             # A registry that makes no verification, or says no last moment, has no days of it: _DAYS_IF_ANY.
             setattr(rules, name, 0 if row[name] is None else row[name])
-    return pb.Tld(tld=row["tld"], rules=rules)
+    return rules
 
 
 def _history(one: history.History) -> pb.DomainHistory:

@@ -429,7 +429,10 @@ class Tld(_message.Message):
 
     TLD_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    REGISTRY_FIELD_NUMBER: _builtins.int
     tld: _builtins.str
+    registry: _builtins.str
+    """Whose it is; empty where no registry of ours runs it: then it is not sold, whatever its rules say."""
     @_builtins.property
     def rules(self) -> Global___TldRules:
         """Every field is set."""
@@ -439,10 +442,11 @@ class Tld(_message.Message):
         *,
         tld: _builtins.str = ...,
         rules: Global___TldRules | None = ...,
+        registry: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules", "tld", b"tld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["registry", b"registry", "rules", b"rules", "tld", b"tld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
