@@ -57,11 +57,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "A payment to the balance arrived: {amount} ({subject})",
     ),
     "domain.auth_code_requested": (
-        "{actor} átadási kódot kért: {subject}",
+        "{actor} átregisztrációs kódot kért: {subject}",
         "{actor} asked for the auth code of {subject}",
     ),
     "domain.auth_code_refused": (
-        "A nyilvántartó elutasította az átadási kód beállítását: {subject}",
+        "A nyilvántartó elutasította az átregisztrációs kód beállítását: {subject}",
         "The registry refused to set the auth code of {subject}",
     ),
     "domain.auto_renew_changed": (
@@ -130,7 +130,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "The state of the domain {subject} is now {state}",
     ),
     "domain.transfer_away": (
-        "Másik regisztrátorhoz átregisztrálás: {subject} ({status}, {registrar})",
+        "Átregisztráció más regisztrátorhoz: {subject} ({status}, {registrar})",
         "Transfer of {subject} to another registrar: {status} ({registrar})",
     ),
     "domain.registration_ordered": ("{actor} domaint rendelt: {subject}", "{actor} ordered the domain {subject}"),
@@ -171,35 +171,35 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "The deleted domain {subject} is back",
     ),
     "domain.transfer_cancel_refused": (
-        "A domain áthozatalát már nem lehetett visszavonni: {subject}",
+        "A domain átregisztrációját már nem lehetett visszavonni: {subject}",
         "The transfer of {subject} could not be cancelled any more",
     ),
     "domain.transfer_cancel_requested": (
-        "{actor} kérte a domain áthozatalának visszavonását: {subject}",
+        "{actor} kérte a domain átregisztrációjának visszavonását: {subject}",
         "{actor} asked for the transfer of {subject} to be cancelled",
     ),
     "domain.transfer_code_refused": (
-        "A nyilvántartó nem fogadta el az átviteli kódot: {subject}",
+        "A nyilvántartó nem fogadta el az átregisztrációs kódot: {subject}",
         "The registry did not accept the auth code of {subject}",
     ),
     "domain.transfer_failed": (
-        "A domain áthozatala nem sikerült: {subject}",
+        "A domain átregisztrációja nem sikerült: {subject}",
         "The transfer of {subject} failed",
     ),
     "domain.transfer_ordered": (
-        "{actor} domain áthozatalát rendelte meg: {subject}",
+        "{actor} megrendelte a domain átregisztrációját: {subject}",
         "{actor} ordered the transfer of {subject}",
     ),
     "domain.transfer_retried": (
-        "{actor} új átviteli kódot adott meg: {subject}",
+        "{actor} új átregisztrációs kódot adott meg: {subject}",
         "{actor} gave another auth code for {subject}",
     ),
     "domain.transfer_started": (
-        "Az áthozatal díja megérkezett, az áthozatal elindult: {subject}",
+        "Az átregisztráció díja megérkezett, az átregisztráció elindult: {subject}",
         "The transfer of {subject} was paid for and began",
     ),
     "domain.transferred_in": (
-        "A domain áthozatala megtörtént: {subject}",
+        "A domain átregisztrációja megtörtént: {subject}",
         "{subject} was transferred to us",
     ),
     "email.bounced": ("Visszapattant egy e-mail erről a címről: {subject}", "An e-mail came back from {subject}"),
