@@ -42,7 +42,7 @@ HU: dict[str, str] = {
     "EVENTS_LOST": "Az előfizetés lemaradt, ezért véget ért; iratkozzon fel újra.",
     "INVALID": "{detail}",
     "CONFLICT": "Az adatok közben megváltoztak; próbálja újra.",
-    "EXHAUSTED": "Túl sok próbálkozás; próbálja később.",
+    "EXHAUSTED": "Túl sok próbálkozás; próbálja meg később.",
     "IDEMPOTENCY_CONFLICT": "Ezt az idempotencyKey értéket már más tartalommal használták.",
     "CURSOR_INVALID": "A kurzor nem ehhez a listához tartozik.",
     "RESOURCE_NOT_GRANTED": "A(z) {permission} jogosultsága erre az objektumra nem terjed ki.",
