@@ -5,10 +5,10 @@ later value first. {amount} is the *_minor and currency of the event, as money.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.messages import values
 from services.chassis import money
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -413,14 +413,14 @@ def sentence(locale: str, action: str, *, kind: str, label: str, ip: str, subjec
     if known is None:
         return action
     fields = {**_fields(before), **_fields(after)}
-    values = {name: _written(value, locale) for name, value in fields.items()}
-    values["amount"] = _amount(fields, locale)
-    values["category"] = _CATEGORIES.get(locale, _CATEGORIES["en"]).get(str(fields.get("category")), "–")
-    values["field"] = _FIELDS.get(locale, _FIELDS["en"]).get(str(fields.get("field")), "–")
-    values["change"] = _CHANGES.get(locale, _CHANGES["en"]).get(str(fields.get("change")), "–")
-    values["actor"] = _ACTORS.get(locale, _ACTORS["en"]).get(kind, "{label}").replace("{label}", label)
-    values["subject"] = subject or "–"
-    text = known[0 if locale == "hu" else 1].format_map(_Values(values))
+    told = {name: _written(value, locale) for name, value in fields.items()}
+    told["amount"] = _amount(fields, locale)
+    told["category"] = _CATEGORIES.get(locale, _CATEGORIES["en"]).get(str(fields.get("category")), "–")
+    told["field"] = _FIELDS.get(locale, _FIELDS["en"]).get(str(fields.get("field")), "–")
+    told["change"] = _CHANGES.get(locale, _CHANGES["en"]).get(str(fields.get("change")), "–")
+    told["actor"] = _ACTORS.get(locale, _ACTORS["en"]).get(kind, "{label}").replace("{label}", label)
+    told["subject"] = subject or "–"
+    text = known[0 if locale == "hu" else 1].format_map(_Values(told))
     return f"{text} ({ip})" if ip else text
 
 
@@ -430,9 +430,7 @@ def _fields(text: str) -> dict[str, Any]:
 
 
 def _written(value: object, locale: str) -> str:
-    if isinstance(value, str) and (day := re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", value)):
-        return f"{day[1]}. {day[2]}. {day[3]}." if locale == "hu" else value
-    return str(value)
+    return values.moment(value, locale) if isinstance(value, str) else str(value)
 
 
 def _amount(fields: Mapping[str, Any], locale: str) -> str:

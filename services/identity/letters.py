@@ -34,6 +34,8 @@ _SMALL_PRINT = {
     "en": ("Account: {}", "You choose what you get e-mail about: {}"),
 }
 _LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
+#: A link, or part of an e-mail address, which stays on one line.
+_WHOLE = re.compile(rf"(?P<link>{_LINK.pattern})|\S?…@[\w.-]*\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,10 @@ def _lines(text: str) -> Markup:
 
 def _linked(line: str) -> Markup:
     made, at = Markup(), 0
-    for link in _LINK.finditer(line):
-        made += escape(line[at : link.start()]) + Markup('<a href="{0}">{0}</a>').format(link[0])
-        at = link.end()
+    for found in _WHOLE.finditer(line):
+        shown = '<a href="{0}">{0}</a>' if found["link"] else '<span class="whole">{0}</span>'
+        made += escape(line[at : found.start()]) + Markup(shown).format(found[0])  # noqa: S704 - one of two constants
+        at = found.end()
     return made + escape(line[at:])
 
 
