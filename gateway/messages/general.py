@@ -37,7 +37,7 @@ HU: dict[str, str] = {
     "BAD_ID without argument": "{value} nem érvényes azonosító.",
     "BAD_ID_TYPE": "{argument}: {value} nem {expected} azonosítója.",
     "BAD_ID_TYPE without argument": "{value} nem {expected} azonosítója.",
-    "PAGE_SIZE": "A(z) {argument} értéke 1 és 100 közé kell essen, nem lehet {value}.",
+    "PAGE_SIZE": "A(z) {argument} értéke 1 és 100 között lehet, {value} nem.",
     "PAGE_BOTH": "A first/after és a last/before együtt nem használható.",
     "TOO_MANY": "{argument}: legfeljebb {limit} adható meg.",
     "TOO_MANY without argument": "Legfeljebb {limit} adható meg.",

@@ -67,7 +67,7 @@ HU: dict[str, str] = {
     "RECORD_INVALID": "{value} nem érvényes {type} rekord. Egy sorban így adja meg: {form}.",
     "RECORD_INVALID without value": "Legalább egy {type} rekordot adjon meg. Egy sorban így adja meg: {form}.",
     "RECORD_SINGLE": "A(z) {name} névnek csak egy {type} rekordja lehet.",
-    "TTL_OUT_OF_RANGE": "A TTL {min} és {max} másodperc közé kell essen, nem lehet {value}.",
+    "TTL_OUT_OF_RANGE": "A TTL {min} és {max} másodperc között lehet, {value} nem.",
     "CNAME_NOT_ALONE": "A(z) {name} névnek CNAME rekordja van, ezért más nem lehet mellette ({types}).",
     "CNAME_AT_APEX": "A(z) {name} maga a zóna, ezért nem lehet CNAME; használjon ALIAS rekordot.",
     "ALIAS_WITH_ADDRESS": "A(z) {name} névnek ALIAS rekordja van, ezért A és AAAA nem lehet mellette.",

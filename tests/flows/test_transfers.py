@@ -146,4 +146,4 @@ async def test_a_transfer_that_waits_for_the_other_registrar_is_taken_back_for_i
 
     await eventually("its price is back", credited)
     [error] = (await anna.ask(CANCEL, input={"domainId": domain["id"]})).data["cancelTransfer"]["userErrors"]
-    assert (error["code"], "véget ért" in error["message"]) == ("TRANSFER_NOT_WAITING", True)
+    assert (error["code"], "nincs folyamatban" in error["message"]) == ("TRANSFER_NOT_WAITING", True)
