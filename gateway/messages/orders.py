@@ -36,9 +36,9 @@ HU: dict[str, str] = {
     "AUTH_CODE_INVALID": "Ez nem lehet egy .{tld} név átregisztrációs kódja: az {min}–{max} karakter hosszú, szóköz nélkül.",
     "AUTH_CODE_WRONG": "A nyilvántartó nem fogadja el a(z) {name} átregisztrációs kódját; kérje el újra a "
     "jelenlegi regisztrátortól.",
-    "DOMAIN_TRANSFER_LOCKED": "A(z) {name} a jelenlegi helyén zárolva van; kérje a jelenlegi regisztrátort a zár feloldására.",
+    "DOMAIN_TRANSFER_LOCKED": "A(z) {name} a jelenlegi helyén zárolva van; kérje a jelenlegi regisztrátortól a zár feloldását.",
     "TRANSFER_TOO_EARLY": "A(z) {name} nevet nemrég jegyezték be vagy regisztrálták át; {until} előtt nem regisztrálható át.",
-    "TRANSFER_PENDING": "A(z) {name} egy másik átregisztrációja van folyamatban.",
+    "TRANSFER_PENDING": "A(z) {name} másik átregisztrációja már folyamatban van.",
     "DOMAIN_BEING_DELETED": "A(z) {name} törlés alatt áll; előbb a jelenlegi regisztrátornak kellene visszaállítania.",
     "TRANSFER_REJECTED": "A jelenlegi regisztrátor elutasította a(z) {name} átregisztrációját.",
     "TRANSFER_CANCELLED": "A(z) {name} átregisztrációját visszavonták.",

@@ -39,7 +39,7 @@ _TEXTS = {
         "RENEWAL_GIVEN_UP": "a nyilvántartó nem hajtotta végre",
         "RESTORE_GIVEN_UP": "a nyilvántartó nem hajtotta végre",
         "TRANSFER_REJECTED": "a jelenlegi regisztrátor elutasította",
-        "TRANSFER_PENDING": "egy másik átregisztrációja van folyamatban",
+        "TRANSFER_PENDING": "másik átregisztrációja már folyamatban van",
         "DOMAIN_TRANSFER_LOCKED": "a jelenlegi helyén zárolva van",
         "EXPIRY_CHANGED": "a lejárata a megrendelés óta megváltozott",
     },
