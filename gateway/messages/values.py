@@ -28,10 +28,13 @@ def for_reader(values: Mapping[str, object], locale: str) -> dict[str, str]:
 
 def moment(text: str, locale: str) -> str:
     """A day or a moment, ISO 8601; anything else as it came."""
-    if _DAY.fullmatch(text):
-        return times.day(date.fromisoformat(text), locale)
-    if _MOMENT.fullmatch(text):
-        return times.minute(datetime.fromisoformat(text), locale)
+    try:
+        if _DAY.fullmatch(text):
+            return times.day(date.fromisoformat(text), locale)
+        if _MOMENT.fullmatch(text):
+            return times.minute(datetime.fromisoformat(text), locale)
+    except (ValueError, OverflowError):
+        return text
     return text
 
 

@@ -9,7 +9,7 @@ import pytest
 from gateway import messages
 from gateway.errors import ErrorCode
 from gateway.graph.common import BlockerCode
-from gateway.messages import LOCALES, MESSAGES, rules, steps, zones
+from gateway.messages import LOCALES, MESSAGES, rules, steps, values, zones
 from services.domains import records
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -118,7 +118,7 @@ def test_a_broken_rule_is_a_sentence_without_the_fields_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "values", "hungarian", "english"),
+    ("code", "given", "hungarian", "english"),
     [
         (
             "INSUFFICIENT_CREDIT",
@@ -160,13 +160,13 @@ def test_a_broken_rule_is_a_sentence_without_the_fields_path() -> None:
     ],
 )
 def test_values_are_written_as_the_reader_writes_them(
-    code: str, values: dict[str, str], hungarian: str, english: str
+    code: str, given: dict[str, str], hungarian: str, english: str
 ) -> None:
-    assert (messages.text(code, "hu", values), messages.text(code, "en", values)) == (hungarian, english)
+    assert (messages.text(code, "hu", given), messages.text(code, "en", given)) == (hungarian, english)
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("given", "told"),
     [
         ({"name": "egy.hu", "detail": "2306 no"}, "egy.hu: a nyilvántartó elutasította. Az indoka: 2306 no"),
         ({"name": "egy.hu", "detail": ""}, "egy.hu: a nyilvántartó elutasította."),
@@ -174,8 +174,8 @@ def test_values_are_written_as_the_reader_writes_them(
         ({}, "A nyilvántartó elutasította."),
     ],
 )
-def test_a_text_of_its_own_stands_where_a_value_is_missing(values: dict[str, str], told: str) -> None:
-    assert messages.text("REGISTRY_REFUSED", "hu", values) == told
+def test_a_text_of_its_own_stands_where_a_value_is_missing(given: dict[str, str], told: str) -> None:
+    assert messages.text("REGISTRY_REFUSED", "hu", given) == told
 
 
 def test_every_problem_of_a_zone_files_line_has_a_text_and_every_type_an_example() -> None:
@@ -187,3 +187,8 @@ def test_every_problem_of_a_zone_files_line_has_a_text_and_every_type_an_example
         assert zones.FORMS[locale].keys() == set(records.TYPES)
     told = messages.text("ZONE_LINE_INVALID", "hu", {"line": "10", "problem": "DIRECTIVE", "word": "$INCLUDE"})
     assert told == "10. sor: $INCLUDE nem támogatott; csak $ORIGIN és $TTL használható."
+
+
+@pytest.mark.parametrize("text", ["2026-13-45", "2026-06-01T25:00:00Z", "0001-01-01T00:00:00+14:00", "tomorrow", ""])
+def test_what_is_no_moment_stays_as_it_came(text: str) -> None:
+    assert values.moment(text, "hu") == text
