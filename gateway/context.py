@@ -248,7 +248,7 @@ def page_request(first: int | None, after: str | None, last: int | None, before:
             raise Problem("BAD_USER_INPUT", message="PAGE_SIZE", argument=argument, value=value)
     for argument, cursor in (("after", after), ("before", before)):
         if cursor is not None and not 0 < len(cursor) <= 1000:
-            raise Problem("BAD_USER_INPUT", argument=argument, problem="no cursor of this list")
+            raise Problem("BAD_USER_INPUT", message="CURSOR_INVALID", argument=argument)
     return common_pb2.PageRequest(first=first, after=after or "", last=last, before=before or "")
 
 

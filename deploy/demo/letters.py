@@ -146,9 +146,9 @@ MINTA = (
 )  # fmt: skip
 
 MASIK = Letter(
-    "Átregisztrálás hozzánk", "domains", "OPEN",
+    "Átregisztráció hozzánk", "domains", "OPEN",
     (">Van még egy domainünk egy másik szolgáltatónál. Hogyan hozhatjuk át?",
-     "<Kérje ki az átadási kódot a mostani szolgáltatótól, és indítsa el nálunk az átregisztrálást.",
+     "<Kérje el az átregisztrációs kódot a mostani szolgáltatójától, és indítsa el nálunk az átregisztrációt.",
      ">Kértem, pár nap múlva jelentkezem."),
 )  # fmt: skip
 

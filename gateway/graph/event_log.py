@@ -110,8 +110,13 @@ async def page(
     subject = read_id(wanted.subject, "filter.subject") if wanted.subject else None
     contact = read_id(wanted.contact, "filter.contact", "Contact") if wanted.contact else None
     if subject and wanted.subject_type and wanted.subject_type != subject.type:
-        problem = f"is a {subject.type}, not a {wanted.subject_type}"
-        raise Problem("BAD_USER_INPUT", argument="filter.subject", problem=problem)
+        raise Problem(
+            "BAD_USER_INPUT",
+            message="BAD_ID_TYPE",
+            argument="filter.subject",
+            value=wanted.subject,
+            expected=wanted.subject_type,
+        )
     request = identity_pb2.ListEventsRequest(
         action=wanted.action or "",
         actor_kinds=[kind.value for kind in dict.fromkeys(wanted.actor_kinds or ())],
@@ -134,5 +139,5 @@ def _stamp(at: DateTime | None, argument: str) -> Timestamp | None:
     try:
         stamp.FromJsonString(at)
     except ValueError:
-        raise Problem("BAD_USER_INPUT", argument=argument, problem="is no moment") from None
+        raise Problem("BAD_USER_INPUT", message="BAD_MOMENT", argument=argument) from None
     return stamp

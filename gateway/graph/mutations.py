@@ -89,7 +89,9 @@ def mutation(
             if error.code not in _REFUSALS:
                 raise
             code = "INVALID" if error.code == "BAD_USER_INPUT" else error.code
-            path = str(error.values["argument"]).split(".") if "argument" in error.values else None
+            # The userError's own field tells it.
+            argument = error.values.pop("argument", None)
+            path = str(argument).split(".") if argument else None
             if code == "NOT_FOUND":
                 path = ["input", "accountId"]
             text = messages.text(error.message, request.locale, error.values)
@@ -126,8 +128,8 @@ def refusals_of(error: ServiceError, locale: str) -> list[UserError]:
     if problem is None or problem.code == "SERVICE_UNAVAILABLE":
         raise error
     if problem.code == "BAD_USER_INPUT" and error.fields:
-        broken = [(input_path(f), rules.in_words(text, locale)) for f, text in error.fields]
-        return [UserError(code=error_code("INVALID"), message=f"{'.'.join(f)}: {text}", field=f) for f, text in broken]
+        broken = [(input_path(f), rules.sentence(text, locale)) for f, text in error.fields]
+        return [UserError(code=error_code("INVALID"), message=text, field=f) for f, text in broken]
     code = "INVALID" if problem.code == "BAD_USER_INPUT" else problem.code
     path = input_path(error.fields[0][0]) if error.fields else None
     if path is None and code == "IDEMPOTENCY_CONFLICT":

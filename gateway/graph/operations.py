@@ -92,7 +92,7 @@ class Operation(Node):
                     name=s.name,
                     state=STATES[s.state],
                     at=moment_of(s, "at"),
-                    detail=steps.detail(s.detail, acting.locale) or None,
+                    detail=steps.detail(s.name, s.detail, acting.locale) or None,
                 )
                 for s in pb.steps
             ],

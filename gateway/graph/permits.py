@@ -169,7 +169,7 @@ def _blocker(
     since: Timestamp | None = None,
 ) -> Blocker:
     if since is not None:
-        values = {**values, "since": since.ToDatetime().strftime("%Y-%m-%d %H:%M UTC")}
+        values = {**values, "since": since.ToDatetime().strftime("%Y-%m-%dT%H:%M:%SZ")}
     return Blocker(
         code=code,
         message=messages.text(code.value, acting.locale, values),

@@ -1,9 +1,11 @@
 """What people read, in Hungarian and English. Keys are the stable codes; English stands in for what is missing.
 
-An area a file: EN and HU with the same keys and the same values in braces.
+An area a file: EN and HU with the same keys and the same values in braces. Where a value may be missing there is a text of
+its own, "CODE without value"; where a code stands for several problems, one for each, "CODE PROBLEM".
 """
 
 from collections.abc import Mapping
+from string import Formatter
 
 from gateway.messages import (
     accounts,
@@ -20,6 +22,7 @@ from gateway.messages import (
     operator,
     orders,
     passwords,
+    values,
     zones,
 )
 
@@ -56,13 +59,23 @@ class _Gaps(dict[str, str]):
         return "–"
 
 
-def text(code: str, locale: str, values: Mapping[str, object] | None = None, default: str = "") -> str:
+def text(code: str, locale: str, given: Mapping[str, object] | None = None, default: str = "") -> str:
     """The message of a code for a reader; `default`, else the code itself, when there is none. A value that is itself
     words is a function of the locale."""
-    template = MESSAGES.get(locale, {}).get(code) or MESSAGES["en"].get(code)
-    if template is None:
+    locale = locale if locale in LOCALES else "en"
+    known = values.for_reader(given or {}, locale)
+    texts = MESSAGES[locale]
+    key = f"{code} {known.get('problem')}"
+    key = key if key in texts else code
+    if key not in texts:
         return default or code
-    return template.format_map(_Gaps({k: str(v(locale) if callable(v) else v) for k, v in (values or {}).items()}))
+    while shorter := [k for n in _named(texts[key]) if n not in known and (k := f"{key} without {n}") in texts]:
+        key = shorter[0]
+    return texts[key].format_map(_Gaps(known))
+
+
+def _named(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
 def choose_locale(accept_language: str) -> str | None:

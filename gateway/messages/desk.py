@@ -8,8 +8,8 @@ EN: dict[str, str] = {
 }
 
 HU: dict[str, str] = {
-    "AUTH_CODE_THROTTLED": "Túl sok hibás átviteli kód érkezett. A(z) {name} legközelebb ekkor próbálható: {until}.",
-    "TRANSFER_GIVEN_UP": "A(z) {name} nevet nem sikerült áthozni. A befizetett összeg az egyenlegén van.",
+    "AUTH_CODE_THROTTLED": "Túl sok hibás átregisztrációs kód érkezett. A(z) {name} legközelebb ekkor próbálható: {until}.",
+    "TRANSFER_GIVEN_UP": "A(z) {name} nevet nem sikerült átregisztrálni hozzánk. A befizetett összeg az egyenlegén van.",
     "RENEWAL_GIVEN_UP": "A(z) {name} nevet nem sikerült megújítani. A befizetett összeg az egyenlegén van.",
     "RESTORE_GIVEN_UP": "A(z) {name} nevet nem sikerült visszaállítani. A befizetett összeg az egyenlegén van.",
 }

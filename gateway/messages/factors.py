@@ -35,6 +35,6 @@ HU: dict[str, str] = {
     "NO_SECURITY_KEY": "Önnek nincs biztonsági kulcsa.",
     "SECURITY_KEYS_UNAVAILABLE": "A portál ezen a címen nem tud biztonsági kulcsot használni; válasszon más módot.",
     "PASSWORD_REQUIRED": "E nélkül a második tényező nélkül csak a jelszava maradna; adja meg.",
-    "PASSWORD_TOO_SHORT_ALONE": "Második tényező nélkül a jelszó legalább {least} karakteres kell legyen. Előbb állítson be "
-    "hosszabbat, vagy adjon hozzá másik második tényezőt.",
+    "PASSWORD_TOO_SHORT_ALONE": "Második tényező nélkül a jelszónak legalább {least} karakteresnek kell lennie. Előbb állítson "
+    "be hosszabbat, vagy adjon hozzá másik második tényezőt.",
 }

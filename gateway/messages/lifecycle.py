@@ -30,13 +30,13 @@ HU: dict[str, str] = {
     "DOMAIN_ENDED": "A domain már nincs nálunk.",
     "DOMAIN_NOT_IN_REDEMPTION": "A domaint nem törölték, ezért nincs mit visszaállítani.",
     "RESTORE_PENDING": "A domain visszaállítása már folyamatban van.",
-    "DOMAIN_TRANSFER_PENDING": "Folyamatban van a domain átregisztrálása egy másik regisztrátorhoz.",
+    "DOMAIN_TRANSFER_PENDING": "Folyamatban van a domain átregisztrációja egy másik regisztrátorhoz.",
     "REGISTRY_ACTION_PENDING": "A nyilvántartó még nem döntött egy korábbi módosításról ({status}).",
     "REGISTRY_PROHIBITS": "A nyilvántartó nem engedi ({status}). Nyisson hibajegyet, és megkérdezzük az okát.",
     "REGISTRAR_PROHIBITS": "Mi tiltottuk le a nyilvántartónál ({status}). Nyisson hibajegyet, és segítünk.",
     "RENEWAL_TOO_EARLY": "A domain legfeljebb {max} évre előre tartható fenn.",
     "RENEWAL_TOO_LATE": "Lejárt az az idő, amíg a domain megújítható volt.",
-    "TRANSFER_LOCK_PERIOD": "Bejegyzés, átregisztrálás vagy birtokosváltás után a domain egy ideig nem vihető át "
+    "TRANSFER_LOCK_PERIOD": "Bejegyzés, átregisztráció vagy birtokosváltás után a domain egy ideig nem vihető el "
     "másik regisztrátorhoz.",
     "TLD_WITHOUT_DNSSEC": "A .{tld} nyilvántartója nem fogad DNSSEC-et.",
     "DOMAIN_MIXED_SCRIPT": "A(z) {name} névben különböző írásrendszerek betűi keverednek: {characters}. Egy nevet csak "

@@ -5,10 +5,10 @@ later value first. {amount} is the *_minor and currency of the event, as money.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.messages import values
 from services.chassis import money
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -57,11 +57,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "A payment to the balance arrived: {amount} ({subject})",
     ),
     "domain.auth_code_requested": (
-        "{actor} átadási kódot kért: {subject}",
+        "{actor} átregisztrációs kódot kért: {subject}",
         "{actor} asked for the auth code of {subject}",
     ),
     "domain.auth_code_refused": (
-        "A nyilvántartó elutasította az átadási kód beállítását: {subject}",
+        "A nyilvántartó elutasította az átregisztrációs kód beállítását: {subject}",
         "The registry refused to set the auth code of {subject}",
     ),
     "domain.auto_renew_changed": (
@@ -130,7 +130,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "The state of the domain {subject} is now {state}",
     ),
     "domain.transfer_away": (
-        "Másik regisztrátorhoz átregisztrálás: {subject} ({status}, {registrar})",
+        "Átregisztráció más regisztrátorhoz: {subject} ({status}, {registrar})",
         "Transfer of {subject} to another registrar: {status} ({registrar})",
     ),
     "domain.registration_ordered": ("{actor} domaint rendelt: {subject}", "{actor} ordered the domain {subject}"),
@@ -171,35 +171,35 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "The deleted domain {subject} is back",
     ),
     "domain.transfer_cancel_refused": (
-        "A domain áthozatalát már nem lehetett visszavonni: {subject}",
+        "A domain átregisztrációját már nem lehetett visszavonni: {subject}",
         "The transfer of {subject} could not be cancelled any more",
     ),
     "domain.transfer_cancel_requested": (
-        "{actor} kérte a domain áthozatalának visszavonását: {subject}",
+        "{actor} kérte a domain átregisztrációjának visszavonását: {subject}",
         "{actor} asked for the transfer of {subject} to be cancelled",
     ),
     "domain.transfer_code_refused": (
-        "A nyilvántartó nem fogadta el az átviteli kódot: {subject}",
+        "A nyilvántartó nem fogadta el az átregisztrációs kódot: {subject}",
         "The registry did not accept the auth code of {subject}",
     ),
     "domain.transfer_failed": (
-        "A domain áthozatala nem sikerült: {subject}",
+        "A domain átregisztrációja nem sikerült: {subject}",
         "The transfer of {subject} failed",
     ),
     "domain.transfer_ordered": (
-        "{actor} domain áthozatalát rendelte meg: {subject}",
+        "{actor} megrendelte a domain átregisztrációját: {subject}",
         "{actor} ordered the transfer of {subject}",
     ),
     "domain.transfer_retried": (
-        "{actor} új átviteli kódot adott meg: {subject}",
+        "{actor} új átregisztrációs kódot adott meg: {subject}",
         "{actor} gave another auth code for {subject}",
     ),
     "domain.transfer_started": (
-        "Az áthozatal díja megérkezett, az áthozatal elindult: {subject}",
+        "Az átregisztráció díja megérkezett, az átregisztráció elindult: {subject}",
         "The transfer of {subject} was paid for and began",
     ),
     "domain.transferred_in": (
-        "A domain áthozatala megtörtént: {subject}",
+        "A domain átregisztrációja megtörtént: {subject}",
         "{subject} was transferred to us",
     ),
     "email.bounced": ("Visszapattant egy e-mail erről a címről: {subject}", "An e-mail came back from {subject}"),
@@ -413,14 +413,14 @@ def sentence(locale: str, action: str, *, kind: str, label: str, ip: str, subjec
     if known is None:
         return action
     fields = {**_fields(before), **_fields(after)}
-    values = {name: _written(value, locale) for name, value in fields.items()}
-    values["amount"] = _amount(fields, locale)
-    values["category"] = _CATEGORIES.get(locale, _CATEGORIES["en"]).get(str(fields.get("category")), "–")
-    values["field"] = _FIELDS.get(locale, _FIELDS["en"]).get(str(fields.get("field")), "–")
-    values["change"] = _CHANGES.get(locale, _CHANGES["en"]).get(str(fields.get("change")), "–")
-    values["actor"] = _ACTORS.get(locale, _ACTORS["en"]).get(kind, "{label}").replace("{label}", label)
-    values["subject"] = subject or "–"
-    text = known[0 if locale == "hu" else 1].format_map(_Values(values))
+    told = {name: _written(value, locale) for name, value in fields.items()}
+    told["amount"] = _amount(fields, locale)
+    told["category"] = _CATEGORIES.get(locale, _CATEGORIES["en"]).get(str(fields.get("category")), "–")
+    told["field"] = _FIELDS.get(locale, _FIELDS["en"]).get(str(fields.get("field")), "–")
+    told["change"] = _CHANGES.get(locale, _CHANGES["en"]).get(str(fields.get("change")), "–")
+    told["actor"] = _ACTORS.get(locale, _ACTORS["en"]).get(kind, "{label}").replace("{label}", label)
+    told["subject"] = subject or "–"
+    text = known[0 if locale == "hu" else 1].format_map(_Values(told))
     return f"{text} ({ip})" if ip else text
 
 
@@ -430,9 +430,7 @@ def _fields(text: str) -> dict[str, Any]:
 
 
 def _written(value: object, locale: str) -> str:
-    if isinstance(value, str) and (day := re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", value)):
-        return f"{day[1]}. {day[2]}. {day[3]}." if locale == "hu" else value
-    return str(value)
+    return values.moment(value, locale) if isinstance(value, str) else str(value)
 
 
 def _amount(fields: Mapping[str, Any], locale: str) -> str:

@@ -3,7 +3,7 @@
 _ORDERED = {
     "hu": {
         "REGISTER": "{name} domain regisztrációja",
-        "TRANSFER": "{name} domain áthozatala",
+        "TRANSFER": "{name} domain átregisztrációja",
         "RENEW": "{name} domain megújítása",
         "RESTORE": "{name} domain visszaállítása",
     },

@@ -26,7 +26,7 @@ class AuthCodeThrottled(Exhausted):
 
 def throttled(name: str, until: datetime) -> AuthCodeThrottled:
     """`name` as people read it."""
-    return AuthCodeThrottled("too many wrong codes", field="auth_code", name=name, until=f"{until:%Y-%m-%d %H:%M} UTC")
+    return AuthCodeThrottled("too many wrong codes", field="auth_code", name=name, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
 
 
 async def pay_names(q: Queryable, account_id: UUID, names: Sequence[str], now: datetime) -> dict[str, datetime]:

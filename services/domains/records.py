@@ -127,8 +127,9 @@ def data(type_: str, text: str, zone: str, field: str, origin: dns.name.Name | N
             parsed = parsed.replace(**{target: host.canonicalize()})
         return str(parsed.to_text())
     except (dns.exception.DNSException, ValueError, OverflowError) as error:
-        detail = str(error)[:200] or type(error).__name__
-        raise RecordInvalid(detail, field=field, type=type_, value=text[:100]) from None
+        raise RecordInvalid(
+            str(error)[:200] or type(error).__name__, field=field, type=type_, value=text[:100]
+        ) from None
 
 
 def record_set(

@@ -20,9 +20,12 @@ _CLASSES = {"IN", "CH", "HS", "CS"}
 
 
 class ZoneLineInvalid(Invalid):
-    """A line that cannot be read: what is wrong stands in the detail, its number in `line`."""
+    """A line that cannot be read: `problem` is one of the codes in gateway/messages/zones, `word` what it is about."""
 
     reason = "ZONE_LINE_INVALID"
+
+    def __init__(self, problem: str, detail: str, line: int, word: str = "") -> None:
+        super().__init__(detail, field=_field(line), line=str(line), problem=problem, word=word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def read(zone: str, text: str) -> tuple[dict[Key, RecordSet], list[Invalid]]:
             elif head == "$TTL":
                 default_ttl = _seconds(entry.words[1] if len(entry.words) > 1 else "", entry.line)
             elif head.startswith("$"):
-                raise ZoneLineInvalid(f"{head[:20]} is not supported", field=field, line=str(entry.line))
+                raise ZoneLineInvalid("DIRECTIVE", f"{head[:20]} is not supported", entry.line, head[:20])
             else:
                 one = _record(zone, entry, origin, last_owner)
                 last_owner = one.owner
@@ -111,14 +114,14 @@ def entries(text: str, problems: list[Invalid]) -> Iterator[Entry]:
             words, begun, owned = [], number, bool(line) and not line[0].isspace()
         closed, depth = _scan(line, words, depth)
         if not closed or depth < 0:
-            what = "a quote does not close on its line" if not closed else "a parenthesis closes that was never open"
-            problems.append(ZoneLineInvalid(what, field=_field(number), line=str(number)))
+            quote = ("QUOTE_OPEN", "a quote does not close on its line")
+            stray = ("PARENTHESIS_STRAY", "a parenthesis closes that was never open")
+            problems.append(ZoneLineInvalid(*(stray if closed else quote), number))
             words, depth = [], 0
         elif not depth and words:
             yield Entry(begun, owned, words)
     if depth:
-        what = "a parenthesis does not close"
-        problems.append(ZoneLineInvalid(what, field=_field(begun), line=str(begun)))
+        problems.append(ZoneLineInvalid("PARENTHESIS_OPEN", "a parenthesis does not close", begun))
 
 
 def _scan(line: str, words: list[str], depth: int) -> tuple[bool, int]:
@@ -162,20 +165,20 @@ def _record(zone: str, entry: Entry, origin: dns.name.Name, last_owner: str) -> 
     if entry.owned:
         owner, at = records.owner(entry.words[0], zone, field, origin), 1
     elif not last_owner:
-        raise ZoneLineInvalid("the first record needs a name", field=field, line=str(entry.line))
+        raise ZoneLineInvalid("OWNER_MISSING", "the first record needs a name", entry.line)
     ttl: int | None = None
     while at < len(entry.words):
         word = entry.words[at].upper()
         if word in _CLASSES:
             if word != "IN":
-                raise ZoneLineInvalid(f"class {word} is not supported", field=field, line=str(entry.line))
+                raise ZoneLineInvalid("CLASS", f"class {word} is not supported", entry.line, word)
         elif ttl is None and _TTL.fullmatch(word):
             ttl = _seconds(word, entry.line)
         else:
             break
         at += 1
     if at >= len(entry.words):
-        raise ZoneLineInvalid("the record has no type", field=field, line=str(entry.line))
+        raise ZoneLineInvalid("TYPE_MISSING", "the record has no type", entry.line)
     return Record(owner, ttl, entry.words[at].upper(), " ".join(entry.words[at + 1 :]))
 
 
@@ -198,13 +201,13 @@ def _origin(entry: Entry, origin: dns.name.Name) -> dns.name.Name:
     try:
         return dns.name.from_text(entry.words[1], origin, idna_codec=dns.name.IDNA_2008_Practical)
     except (IndexError, dns.exception.DNSException, UnicodeError):
-        raise ZoneLineInvalid("$ORIGIN needs a name", field=_field(entry.line), line=str(entry.line)) from None
+        raise ZoneLineInvalid("ORIGIN", "$ORIGIN needs a name", entry.line) from None
 
 
 def _seconds(text: str, line: int) -> int:
     """ "3600" or "1h30m" in seconds."""
     if not _TTL.fullmatch(text) or len(text) > 20:
-        raise ZoneLineInvalid(f"{text[:20]!r} is no TTL", field=_field(line), line=str(line))
+        raise ZoneLineInvalid("TTL", f"{text[:20]!r} is no TTL", line, text[:20])
     return sum(int(number) * _UNITS[unit.lower()] for number, unit in re.findall(r"(\d+)([smhdwSMHDW]?)", text))
 
 

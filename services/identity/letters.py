@@ -9,8 +9,7 @@ the small print.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from datetime import date as day
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from portico.common.v1 import common_pb2
-from services.chassis import money
+from services.chassis import money, times
 from services.chassis.db import Row
 
 SECRET = "⟦secret⟧"  # noqa: S105 - where the secret goes
@@ -35,20 +34,8 @@ _SMALL_PRINT = {
     "en": ("Account: {}", "You choose what you get e-mail about: {}"),
 }
 _LINK = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+#: A link, or part of an e-mail address, which stays on one line.
+_WHOLE = re.compile(rf"(?P<link>{_LINK.pattern})|\S?…@[\w.-]*\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +124,11 @@ def _lines(text: str) -> Markup:
 
 def _linked(line: str) -> Markup:
     made, at = Markup(), 0
-    for link in _LINK.finditer(line):
-        made += escape(line[at : link.start()]) + Markup('<a href="{0}">{0}</a>').format(link[0])
-        at = link.end()
+    for found in _WHOLE.finditer(line):
+        shown = '<a href="{0}">{0}</a>' if found["link"] else '<span class="whole">{0}</span>'
+        made += escape(line[at : found.start()]) + Markup(shown).format(found[0])  # noqa: S704 - one of two constants
+        at = found.end()
     return made + escape(line[at:])
-
-
-def date(locale: str, at: day) -> str:
-    """A day as people write it: "2027. 11. 23." or "23 November 2027"."""
-    if locale == "hu":
-        return f"{at.year}. {at.month:02}. {at.day:02}."
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
-
-
-def moment(locale: str, at: datetime) -> str:
-    """A minute as people write it: "2027. 11. 23. 14:05 (UTC)" or "23 November 2027, 14:05 (UTC)"."""
-    at = at.astimezone(UTC)
-    return f"{date(locale, at)}{'' if locale == 'hu' else ','} {at:%H:%M} (UTC)"
 
 
 def _make(locale: str) -> jinja2.Environment:
@@ -164,8 +139,8 @@ def _make(locale: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["date"] = lambda at: date(locale, at)
-    made.filters["moment"] = lambda at: moment(locale, at)
+    made.filters["date"] = lambda at: times.day(at, locale)
+    made.filters["moment"] = lambda at: times.minute(at, locale)
     made.filters["money"] = lambda amount: money.written(amount.minor, amount.currency, locale)
     made.filters["reversed"] = lambda amount: common_pb2.Money(minor=-amount.minor, currency=amount.currency)
     return made

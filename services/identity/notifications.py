@@ -29,7 +29,7 @@ WARNINGS: Mapping[str, Mapping[str, str]] = {
         "end because of that, and the data kept on it may be lost.",
     },
     "domain": {
-        "hu": "Nem kapok e-mailt a domainek lejáratáról, átregisztrálásáról és a nyilvántartó kéréseiről. Tudomásul veszem, "
+        "hu": "Nem kapok e-mailt a domainek lejáratáról, átregisztrációjáról és a nyilvántartó kéréseiről. Tudomásul veszem, "
         "hogy emiatt a domain lejárhat, és más regisztrálhatja.",
         "en": "I will get no e-mail about domains that expire or are transferred, or about what a registry asks for. I "
         "understand that a domain may expire because of that, and somebody else may register it.",

@@ -9,20 +9,21 @@ _SHOWN = 100
 _TEXTS = {
     "hu": {
         "subject REGISTER": "Domainregisztráció: {names}",
-        "subject TRANSFER": "Domainek áthozatala: {names}",
+        "subject TRANSFER": "Domainátregisztráció: {names}",
         "subject RENEW": "Domainmegújítás: {names}",
         "subject RESTORE": "Domain visszaállítása: {names}",
         "more": "{first} és további {count}",
         "hello": "Tisztelt Ügyfelünk!",
         "done REGISTER": "A következő domainneveket bejegyeztük:",
-        "done TRANSFER": "A következő domainneveket áthoztuk:",
+        "done TRANSFER": "A következő domainneveket átregisztráltuk hozzánk:",
         "done RENEW": "A következő domainneveket megújítottuk:",
         "done RESTORE": "A következő domainneveket visszaállítottuk:",
         "registered": "– {name} (lejárat: {date})",
         "failed REGISTER": "A következőket nem sikerült bejegyezni, díjukat visszaírtuk az egyenlegére:",
-        "failed TRANSFER": "A következőket nem sikerült áthozni, díjukat visszaírtuk az egyenlegére:",
+        "failed TRANSFER": "A következőket nem sikerült átregisztrálni hozzánk, díjukat visszaírtuk az egyenlegére:",
         "failed RENEW": "A következőket nem sikerült megújítani, díjukat visszaírtuk az egyenlegére:",
         "failed RESTORE": "A következőket nem sikerült visszaállítani, díjukat visszaírtuk az egyenlegére:",
+        "cancelled": "A következők átregisztrációját visszavonták, díjukat visszaírtuk az egyenlegére:",
         "unpaid": "A következő megrendelések díja nem érkezett meg, ezért töröltük őket:",
         "failure": "– {name}: {reason}",
         "rest": "– és további {count}",
@@ -32,14 +33,13 @@ _TEXTS = {
         "HOLDER_DID_NOT_CONFIRM": "a birtokos nem erősítette meg a nyilvántartónál",
         "PRICE_MISSING": "nincs hozzá árunk, ezért nem számláztuk ki",
         "ORDER_UNPAID": "nem fizették ki időben",
-        "AUTH_CODE_WRONG": "nem érkezett jó átviteli kód",
-        "REGISTRATION_GIVEN_UP": "a nyilvántartó nem végezte el",
-        "TRANSFER_GIVEN_UP": "a nyilvántartó nem végezte el",
-        "RENEWAL_GIVEN_UP": "a nyilvántartó nem végezte el",
-        "RESTORE_GIVEN_UP": "a nyilvántartó nem végezte el",
+        "AUTH_CODE_WRONG": "nem érkezett helyes átregisztrációs kód",
+        "REGISTRATION_GIVEN_UP": "a nyilvántartó nem hajtotta végre",
+        "TRANSFER_GIVEN_UP": "a nyilvántartó nem hajtotta végre",
+        "RENEWAL_GIVEN_UP": "a nyilvántartó nem hajtotta végre",
+        "RESTORE_GIVEN_UP": "a nyilvántartó nem hajtotta végre",
         "TRANSFER_REJECTED": "a jelenlegi regisztrátor elutasította",
-        "TRANSFER_CANCELLED": "az átvitelt visszavonták",
-        "TRANSFER_PENDING": "másik átvitele van folyamatban",
+        "TRANSFER_PENDING": "másik átregisztrációja már folyamatban van",
         "DOMAIN_TRANSFER_LOCKED": "a jelenlegi helyén zárolva van",
         "EXPIRY_CHANGED": "a lejárata a megrendelés óta megváltozott",
     },
@@ -59,6 +59,7 @@ _TEXTS = {
         "failed TRANSFER": "These could not be transferred; their price is back on your balance:",
         "failed RENEW": "These could not be renewed; their price is back on your balance:",
         "failed RESTORE": "These could not be restored; their price is back on your balance:",
+        "cancelled": "These transfers were cancelled; their price is back on your balance:",
         "unpaid": "These orders were not paid, so we have cancelled them:",
         "failure": "– {name}: {reason}",
         "rest": "– and {count} more",
@@ -74,7 +75,6 @@ _TEXTS = {
         "RENEWAL_GIVEN_UP": "the registry did not carry it out",
         "RESTORE_GIVEN_UP": "the registry did not carry it out",
         "TRANSFER_REJECTED": "the present registrar rejected it",
-        "TRANSFER_CANCELLED": "the transfer was cancelled",
         "TRANSFER_PENDING": "another transfer is under way",
         "DOMAIN_TRANSFER_LOCKED": "it is locked where it is",
         "EXPIRY_CHANGED": "its expiry has changed since it was ordered",
@@ -93,7 +93,8 @@ def order_completed(event: events_pb2.OrderCompleted) -> tuple[str, str]:
     if "RESTORE" in {outcome.action for outcome in event.outcomes}:
         action = "RESTORE"
     registered = [o for o in event.outcomes if o.registered]
-    failed = [o for o in event.outcomes if not o.registered]
+    cancelled = [o for o in event.outcomes if o.reason == "TRANSFER_CANCELLED"]
+    failed = [o for o in event.outcomes if not o.registered and o not in cancelled]
     if registered:
         lines = [
             texts["registered"].format(
@@ -102,6 +103,9 @@ def order_completed(event: events_pb2.OrderCompleted) -> tuple[str, str]:
             for o in registered[:_SHOWN]
         ]
         parts.append("\n".join([texts[f"done {action}"], *lines, *_rest(texts, len(registered))]))
+    if cancelled:
+        lines = [f"– {o.unicode_name}" for o in cancelled[:_SHOWN]]
+        parts.append("\n".join([texts["cancelled"], *lines, *_rest(texts, len(cancelled))]))
     if failed:
         lines = [
             texts["failure"].format(name=o.unicode_name, reason=texts.get(o.reason, o.reason)) for o in failed[:_SHOWN]

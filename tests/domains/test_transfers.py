@@ -200,7 +200,9 @@ async def test_the_good_names_of_a_list_are_ordered_once_and_the_codes_are_told_
     assert [check.reason for check in answers[0].checks] == ["", "", "", "DOMAIN_INVALID"]
     await desk.exchange(account)
     [proforma] = await desk.invoices(account)
-    assert [line.description for line in proforma.lines] == [f"{name} domain áthozatala" for name in sorted(names)]
+    assert [line.description for line in proforma.lines] == [
+        f"{name} domain átregisztrációja" for name in sorted(names)
+    ]
     kept = await desk.domains.db.fetch(
         """SELECT body::text AS text FROM outbox UNION ALL SELECT answer::text FROM first_answers
            UNION ALL SELECT parameters::text FROM registry_intents UNION ALL SELECT auth_code::text FROM order_items"""

@@ -520,6 +520,16 @@ async def test_every_line_that_cannot_be_taken_is_named_and_nothing_is_written(d
         ("zone_file[11]", "RECORD_NAME_INVALID"),
         ("zone_file[13]", "ZONE_LINE_INVALID"),
     ]
+    unread = [r.metadata for r in answer.refusals if r.reason == "ZONE_LINE_INVALID"]
+    assert [(about["line"], about["problem"], about["word"]) for about in unread] == [
+        ("1", "OWNER_MISSING", ""),
+        ("2", "DIRECTIVE", "$INCLUDE"),
+        ("3", "DIRECTIVE", "$GENERATE"),
+        ("7", "QUOTE_OPEN", ""),
+        ("9", "CLASS", "CH"),
+        ("10", "TYPE_MISSING", ""),
+        ("13", "PARENTHESIS_OPEN", ""),
+    ]
     assert await zone.version() == 1
 
 

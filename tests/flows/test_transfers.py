@@ -69,7 +69,7 @@ async def test_a_file_of_names_is_tried_out_ordered_paid_and_moved_in(portal: Po
 
     async def waits() -> bool:
         node = (await anna.ask(OPERATION, id=item["operation"]["id"])).data["node"]
-        return any(step["detail"] == "a nyilvántartó döntésére vár" for step in node["steps"])
+        return any(step["detail"] == "a jelenlegi regisztrátor jóváhagyására vár" for step in node["steps"])
 
     await eventually("the operation waits for the other registrar", waits)
     await control(portal, "POST", f"/transfers/{name}", {"approve": True})
@@ -146,4 +146,4 @@ async def test_a_transfer_that_waits_for_the_other_registrar_is_taken_back_for_i
 
     await eventually("its price is back", credited)
     [error] = (await anna.ask(CANCEL, input={"domainId": domain["id"]})).data["cancelTransfer"]["userErrors"]
-    assert (error["code"], "véget ért" in error["message"]) == ("TRANSFER_NOT_WAITING", True)
+    assert (error["code"], "nincs folyamatban" in error["message"]) == ("TRANSFER_NOT_WAITING", True)

@@ -199,6 +199,14 @@ async def test_an_amount_that_cannot_be_paid_is_refused_at_its_field(stand: Stan
     assert not stand.world.calls["billing.PayInvoices"]
 
 
+async def test_a_user_error_reads_without_the_path_that_its_field_tells(stand: Stand) -> None:
+    pay = "mutation ($i: PayInvoicesInput!) { payInvoices(input: $i) { userErrors { field message } } }"
+    given = {"invoiceIds": ["junk"], "idempotencyKey": "k" * 10}
+    [error] = (await stand.data(pay, variables={"i": given}))["payInvoices"]["userErrors"]
+    assert error["field"][:2] == ["input", "invoiceIds"]
+    assert error["message"] in {"'junk' nem érvényes azonosító.", "'junk' is no valid id."}
+
+
 async def test_variables_that_do_not_fit_are_400_and_named(stand: Stand) -> None:
     answer = await stand.post(
         "query ($c: CurrencyCode) { catalogue(currency: $c) { currency } }", variables={"c": "XXX"}

@@ -149,7 +149,7 @@ async def test_why_not_names_the_rule_and_what_would_clear_it(stand: Stand) -> N
         assert not {"{", "–"} & set(blocker["message"])
         if code == "GRANT_EXPIRED":
             assert blocker["since"] == "2023-11-14T22:13:20Z"
-            assert "2023-11-14 22:13 UTC" in blocker["message"]
+            assert "14 November 2023, 22:13 (UTC)" in blocker["message"]
         readable = subject is not None and "domains.read" in {grant.permission for grant in known.grants}
         assert (blocker["subject"] or {}).get("id") == (subject if readable else None)
 

@@ -19,7 +19,7 @@ from services.chassis import times
 from services.chassis.actor import Actor
 from services.chassis.jobs import LeasedJob, RetryLater
 from services.identity import emails
-from services.identity.letters import Letter
+from services.identity.letters import Letter, as_html, render
 from services.identity.mailer import SmtpMailer
 from tests.identity.conftest import Member, Town
 from tests.identity.smtp import catching
@@ -423,3 +423,30 @@ async def test_an_order_that_was_not_paid_in_time_has_a_letter_of_its_own(identi
     assert mail.subject == "A megrendelése lejárt: árvíztűrő.hu és további 1"
     assert "nem érkezett meg határidőre" in mail.body
     assert "árunk" not in mail.body
+
+
+@pytest.mark.parametrize(
+    ("locale", "line"),
+    [
+        ("hu", "- egy.hu: az átregisztrációt visszavonták; a díját jóváírtuk az egyenlegén"),
+        ("en", "- egy.hu: the transfer was cancelled; its price is back on your balance"),
+    ],
+)
+def test_a_transfer_that_was_cancelled_is_not_told_of_as_a_failure(locale: str, line: str) -> None:
+    outcome = {
+        "name": "egy.hu",
+        "action": "TRANSFER",
+        "registered": False,
+        "reason": "TRANSFER_CANCELLED",
+        "unpaid": False,
+    }
+    text = render(Letter("order_completed", "o", "domain", "a@minta.example", "Anna", locale, {"outcomes": [outcome]}))
+    assert f"\n{line}\n" in text.body
+    assert not {"sikertelen", "failed"} & set(re.findall(r"\w+", text.body))
+
+
+def test_part_of_an_address_stays_on_one_line_in_html() -> None:
+    html = as_html("S", "Erre a címre: a…@minta-bolt.example. https://a.example/?q=b…@c", "hu")
+    assert '<span class="whole">a…@minta-bolt.example</span>.' in html
+    assert html.count("<span") == 1
+    assert '<a href="https://a.example/?q=b…@c">' in html

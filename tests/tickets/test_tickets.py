@@ -120,6 +120,20 @@ async def test_a_failed_registration_leaves_the_ticket_open_and_says_why_in_engl
     assert "somebody else registered it" in messages.pages[0].messages[0].body
 
 
+async def test_a_cancelled_transfer_is_not_told_of_as_a_failure(tickets: Serving) -> None:
+    account = uuid4()
+    event = completed(account, failed=True)
+    event.outcomes[0].action, event.outcomes[0].reason = "TRANSFER", "TRANSFER_CANCELLED"
+    event.outcomes.add(domain_id=str(uuid4()), unicode_name="mas.hu", action="TRANSFER", reason="TRANSFER_REJECTED")
+    await tickets.hear(event, account)
+    reader = person(account, "tickets.read")
+    [ticket] = (await tickets.call(reader, "GetDashboard", tickets_pb2.GetDashboardRequest())).tickets
+    messages = await tickets.call(reader, "ListMessages", tickets_pb2.ListMessagesRequest(ticket_ids=[ticket.id]))
+    _, cancelled, failed, _ = messages.pages[0].messages[0].body.split("\n\n")
+    assert cancelled == "A következők átregisztrációját visszavonták, díjukat visszaírtuk az egyenlegére:\n– pelda.hu"
+    assert failed.endswith("\n– mas.hu: a jelenlegi regisztrátor elutasította")
+
+
 async def test_pages_walk_the_whole_list_newest_first_and_search_finds_by_part_and_number(tickets: Serving) -> None:
     account = uuid4()
     ids = [await opened(tickets, account, f"Levelezés {n}", n) for n in range(7)]
