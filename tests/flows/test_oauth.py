@@ -70,7 +70,7 @@ async def test_a_strict_openid_connect_client_signs_in_refreshes_and_ends_with_i
         revoked_at = time.monotonic()
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await asyncio.wait_for(socket.recv(), 5)
-        assert time.monotonic() - revoked_at < 3  # half a second, where nothing else runs
+        assert time.monotonic() - revoked_at < 1
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4403
     assert (await app.ask("{ viewer { currentIp } }")).status == 401

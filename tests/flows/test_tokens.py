@@ -47,7 +47,7 @@ async def test_a_narrow_token_is_good_for_its_right_alone_until_it_is_revoked(po
         revoked_at = time.monotonic()
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await asyncio.wait_for(socket.recv(), 5)
-        assert time.monotonic() - revoked_at < 3  # half a second, where nothing else runs
+        assert time.monotonic() - revoked_at < 1
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4403
     assert (await robot.ask(INVOICES)).status == 401

@@ -236,7 +236,7 @@ COSTLY["is repeated"] = "{ account { " + "... { me { user { id name } } } " * 18
 async def test_a_costly_document_is_refused_quickly_naming_the_limit(stand: Stand, what: str) -> None:
     begun = time.perf_counter()
     answer = await stand.post(COSTLY[what])
-    assert time.perf_counter() - begun < 3
+    assert time.perf_counter() - begun < 1
     assert answer.status_code == 400
     error = only(answer.json())
     assert what in error["message"] or error["extensions"]["code"] == "GRAPHQL_PARSE_FAILED"
@@ -248,7 +248,7 @@ async def test_chained_fragments_cost_linear_time(stand: Stand) -> None:
     query = "{ account { ...F0 } }" + chain + f"fragment F{links} on Account {{ number }}"
     begun = time.perf_counter()
     answer = await stand.post(query)
-    assert time.perf_counter() - begun < 3
+    assert time.perf_counter() - begun < 1
     assert answer.status_code == 400
     assert "repeated" in only(answer.json())["message"]
 

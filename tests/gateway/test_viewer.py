@@ -69,7 +69,7 @@ async def test_a_revoked_token_is_refused_within_a_second_over_http_and_its_sock
         await stand.data(REVOKE, variables={"i": id_})
         begun = time.monotonic()
         assert await close_code(socket) == 4403
-        assert time.monotonic() - begun < 3  # half a second, where nothing else runs
+        assert time.monotonic() - begun < 1
     assert (await stand.post(NAME, secret)).status_code == 401
 
 
@@ -82,7 +82,7 @@ async def test_a_revoked_session_is_refused(stand: Stand) -> None:
         answer = await stand.data(SESSION, variables={"i": {"id": gid("Session", session_id(secret))}})
         assert answer["revokeSession"]["userErrors"] == []
         assert await close_code(socket) == 4403
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 1.1
     asked_again = await stand.http.post("/graphql", json={"query": NAME}, headers={"Cookie": cookie})
     assert asked_again.status_code == 401
 

@@ -567,7 +567,7 @@ async def test_revoking_the_session_closes_the_apps_websocket_within_a_second(
         revoked_at = time.monotonic()
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await asyncio.wait_for(socket.recv(), 5)
-        assert time.monotonic() - revoked_at < 3  # half a second, where nothing else runs
+        assert time.monotonic() - revoked_at < 1
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4403
     assert (await browser.graphql(tokens["access_token"])).status_code == 401
