@@ -78,11 +78,11 @@ async def test_a_revoked_session_is_refused(stand: Stand) -> None:
     cookie = (await stand.http.post("/sign-in", data=form)).headers["set-cookie"].split(";")[0]
     [secret] = stand.world.sessions
     async with connect(stand, secret) as socket:
-        begun = time.monotonic()
         answer = await stand.data(SESSION, variables={"i": {"id": gid("Session", session_id(secret))}})
+        begun = time.monotonic()
         assert answer["revokeSession"]["userErrors"] == []
         assert await close_code(socket) == 4403
-        assert time.monotonic() - begun < 1.1
+        assert time.monotonic() - begun < 1
     asked_again = await stand.http.post("/graphql", json={"query": NAME}, headers={"Cookie": cookie})
     assert asked_again.status_code == 401
 
